@@ -1,0 +1,12 @@
+import type { Bus } from "../bus/mod.ts";
+import type { Database } from "../database/mod.ts";
+import type { Log } from "../log.ts";
+import type { Appender } from "./appender.ts";
+
+/** What the actions work with. */
+export interface ChatContext {
+  db: Database;
+  bus: Bus;
+  appender: Appender;
+  log: Log;
+}

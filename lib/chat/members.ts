@@ -1,0 +1,78 @@
+import type { Principal } from "../auth/principal.ts";
+import { ConfabError } from "../errors.ts";
+import type { JoinedRoom, Member, PrincipalId, RoomId, RoomRole } from "../protocol.ts";
+import { type ChangeOutcome, deleteMember, putMember } from "../store/changes.ts";
+import { listMembers as storedMembers, readMember } from "../store/rooms.ts";
+import { announceChange } from "./announce.ts";
+import type { ChatContext } from "./context.ts";
+import { decodeCursor, type List, listOf } from "./lists.ts";
+import { refuseUnlessDone } from "./outcome.ts";
+import { getRoom } from "./rooms.ts";
+
+async function settle(
+  context: ChatContext,
+  room: RoomId,
+  change: Promise<ChangeOutcome>,
+): Promise<ChangeOutcome> {
+  const done = await change;
+  refuseUnlessDone(done.outcome);
+  if (done.outcome === "ok") await announceChange(context, room, done.seq!);
+  return done;
+}
+
+/** Joins a public room; joining again changes nothing. */
+export async function joinRoom(
+  context: ChatContext,
+  principal: Principal,
+  room: RoomId,
+): Promise<JoinedRoom> {
+  await settle(context, room, putMember(context.db, room, principal.id, principal.id, null));
+  return await getRoom(context, principal, room) as JoinedRoom;
+}
+
+/** Leaves a room. Throws `last_owner` while others are in it, `direct_room` for direct rooms. */
+export async function leaveRoom(
+  context: ChatContext,
+  principal: Principal,
+  room: RoomId,
+): Promise<void> {
+  await settle(context, room, deleteMember(context.db, room, principal.id, principal.id));
+}
+
+/** Adds a member or changes a role; for owners and admins. A device is added by its owner. */
+export async function setMember(
+  context: ChatContext,
+  actor: Principal,
+  room: RoomId,
+  subject: PrincipalId,
+  role: RoomRole | undefined,
+): Promise<{ member: Member; created: boolean }> {
+  const put = putMember(context.db, room, actor.id, subject, role ?? null);
+  const { outcome, seq } = await settle(context, room, put);
+  const member = await readMember(context.db, room, subject);
+  if (member === undefined) throw new ConfabError("not_found");
+  return { member, created: outcome === "ok" && member.joinedSeq === seq };
+}
+
+/** Removes a member; for owners and admins, and for owners of a device. */
+export async function removeMember(
+  context: ChatContext,
+  actor: Principal,
+  room: RoomId,
+  subject: PrincipalId,
+): Promise<void> {
+  await settle(context, room, deleteMember(context.db, room, actor.id, subject));
+}
+
+/** The members of a room that the viewer may see. */
+export async function listMembers(
+  context: ChatContext,
+  viewer: Principal,
+  room: RoomId,
+  page: { cursor?: string; limit: number },
+): Promise<List<Member>> {
+  await getRoom(context, viewer, room);
+  const after = page.cursor === undefined ? null : decodeCursor(page.cursor, 1)[0]!;
+  const members = await storedMembers(context.db, room, after, page.limit + 1);
+  return listOf(members, page.limit, (member) => [member.principal.id]);
+}

@@ -1,0 +1,156 @@
+import type { Principal } from "../auth/principal.ts";
+import { ConfabError } from "../errors.ts";
+import type { LogEntry, Message, MessageBody, RoomId, SendOk } from "../protocol.ts";
+import { changeMessage } from "../store/changes.ts";
+import { readLogAs, readMessageAs, readMessagesAs } from "../store/log.ts";
+import { announceChange } from "./announce.ts";
+import { bodyHash } from "./body_hash.ts";
+import type { ChatContext } from "./context.ts";
+import { refuseUnlessDone } from "./outcome.ts";
+import { forViewer, messageForViewer } from "./viewer.ts";
+
+/**
+ * Sends a message. Resolves after the commit; the same clientId with the same body again answers
+ * with the first seq. Throws ConfabError: `not_found`, `not_a_member`, `read_only`,
+ * `invalid_reply`, `client_id_reused`, `overloaded`, `unavailable`, `outcome_unknown`.
+ */
+export function sendMessage(
+  context: ChatContext,
+  sender: Principal,
+  room: RoomId,
+  clientId: string,
+  body: MessageBody,
+): Promise<SendOk> {
+  return context.appender.append({ room, sender, clientId, body });
+}
+
+/** Replaces the content of one's own message; `clientId` makes a late repeat harmless. */
+export function editMessage(
+  context: ChatContext,
+  actor: Principal,
+  room: RoomId,
+  target: number,
+  body: Omit<MessageBody, "replyTo">,
+  clientId?: string,
+): Promise<ChangedMessage> {
+  return change(context, actor, room, target, body, false, clientId);
+}
+
+/** Deletes a message (one's own, or any for room admins): its content goes, its seq stays. */
+export function deleteMessage(
+  context: ChatContext,
+  actor: Principal,
+  room: RoomId,
+  target: number,
+  clientId?: string,
+): Promise<ChangedMessage> {
+  return change(context, actor, room, target, {}, true, clientId);
+}
+
+/** A changed message as the actor sees it, and the seq of the entry that changed it. */
+export interface ChangedMessage {
+  message: Message;
+  seq: number;
+  duplicate: boolean;
+}
+
+async function change(
+  context: ChatContext,
+  actor: Principal,
+  room: RoomId,
+  target: number,
+  body: Omit<MessageBody, "replyTo">,
+  remove: boolean,
+  clientId: string | undefined,
+): Promise<ChangedMessage> {
+  const { outcome, seq } = await changeMessage(context.db, {
+    room,
+    actor: actor.id,
+    target,
+    remove,
+    text: body.text ?? null,
+    data: body.data === undefined ? null : JSON.stringify(body.data),
+    metadata: body.metadata === undefined ? null : JSON.stringify(body.metadata),
+    clientId: clientId ?? null,
+    hash: clientId === undefined ? null : bodyHash({ ...body, target, remove }),
+  });
+  refuseUnlessDone(outcome);
+  const duplicate = outcome === "duplicate";
+  if (!duplicate) await announceChange(context, room, seq!);
+  const message = await readMessageAs(context.db, room, actor.id, target);
+  if (message === undefined) throw new ConfabError("not_found");
+  return { message: messageForViewer(message, actor.id), seq: seq!, duplicate };
+}
+
+/** A page of messages, oldest first, from one snapshot. */
+export interface MessagePage {
+  messages: Message[];
+  head: number;
+  epoch: string;
+  hasMore: boolean;
+}
+
+/** The newest messages, those before `before`, or those after `after`. Throws `not_found`. */
+export async function listMessages(
+  context: ChatContext,
+  viewer: Principal,
+  room: RoomId,
+  range: { before?: number; after?: number },
+  limit: number,
+): Promise<MessagePage> {
+  const page = await readMessagesAs(context.db, room, viewer.id, range, limit);
+  if (page === undefined) throw new ConfabError("not_found");
+  return {
+    messages: page.messages.map((message) => messageForViewer(message, viewer.id)),
+    head: page.view.head,
+    epoch: page.view.epoch,
+    hasMore: page.hasMore,
+  };
+}
+
+/** One message. Throws `not_found`. */
+export async function getMessage(
+  context: ChatContext,
+  viewer: Principal,
+  room: RoomId,
+  seq: number,
+): Promise<Message> {
+  const message = await readMessageAs(context.db, room, viewer.id, seq);
+  if (message === undefined) throw new ConfabError("not_found");
+  return messageForViewer(message, viewer.id);
+}
+
+/** Entries of the log, oldest first, from one snapshot. */
+export interface LogPage {
+  entries: LogEntry[];
+  head: number;
+  epoch: string;
+  hasMore: boolean;
+}
+
+/**
+ * Every change after a cursor. Throws `not_found`, and `epoch_changed` for a cursor of another
+ * epoch, below the floor, or beyond the head: the caller must load the room again.
+ */
+export async function readLog(
+  context: ChatContext,
+  viewer: Principal,
+  room: RoomId,
+  cursor: { epoch?: string; after: number },
+  limit: number,
+): Promise<LogPage> {
+  const page = await readLogAs(context.db, room, viewer.id, cursor.after, limit);
+  if (page === undefined) throw new ConfabError("not_found");
+  const { view, entries } = page;
+  const foreign = cursor.epoch !== undefined && cursor.epoch !== view.epoch;
+  if (foreign || cursor.after < view.floor || cursor.after > view.head) {
+    throw new ConfabError("epoch_changed");
+  }
+  const last = entries.at(-1)?.seq ?? view.head;
+  return {
+    entries: entries.map((entry) => forViewer(entry, viewer.id)),
+    head: view.head,
+    epoch: view.epoch,
+    hasMore: last < view.head,
+  };
+}

@@ -1,0 +1,23 @@
+import { DatabaseError } from "../database/mod.ts";
+import { ConfabError, isErrorCode } from "../errors.ts";
+
+/** Throws the error of the table that a SQL function named; `ok` and `duplicate` pass. */
+export function refuseUnlessDone(outcome: string): void {
+  if (outcome === "ok" || outcome === "duplicate" || outcome === "created") return;
+  if (isErrorCode(outcome)) throw new ConfabError(outcome);
+  throw new TypeError(`The database answered with the unknown outcome "${outcome}"`);
+}
+
+/** The public error of a failed statement; what is not the database's is returned as it is. */
+export function publicError(error: unknown): unknown {
+  if (!(error instanceof DatabaseError)) return error;
+  switch (error.failure) {
+    case "unavailable":
+    case "busy":
+      return new ConfabError("unavailable", undefined, { cause: error });
+    case "unknown":
+      return new ConfabError("outcome_unknown", undefined, { cause: error });
+    case "rejected":
+      return new ConfabError("internal", undefined, { cause: error });
+  }
+}

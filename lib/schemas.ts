@@ -1,0 +1,148 @@
+import { z } from "zod";
+import { isId } from "./ids.ts";
+import { type ClientFrame, type Json, SIZES } from "./protocol.ts";
+
+/**
+ * The Zod schemas of everything that clients say, shared by REST, WebSocket and OpenAPI.
+ * Strings that Postgres cannot store (U+0000) or that are not Unicode (lone surrogates) are
+ * refused here, and so is JSON that is too large or too deep.
+ */
+
+const MAX_DEPTH = 32;
+const encoder = new TextEncoder();
+
+/** Length in bytes of UTF-8. */
+export function utf8Length(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/** True when Postgres can store the string as it is. */
+export function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
+}
+
+function isStorableJson(value: unknown, depth = 0): boolean {
+  if (typeof value === "string") return isStorable(value);
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object" || value === null) return value !== undefined;
+  if (depth >= MAX_DEPTH) return false;
+  return Object.entries(value).every(([key, inner]) =>
+    isStorable(key) && isStorableJson(inner, depth + 1)
+  );
+}
+
+/** A string of at most `max` characters that can be stored. */
+export function storableString(min: number, max: number) {
+  return z.string().min(min).max(max).refine(isStorable, "holds characters that cannot be stored");
+}
+
+function boundedJson<T extends Json>(schema: z.ZodType<T>, maxBytes: number) {
+  return schema
+    .refine(
+      (value) => isStorableJson(value),
+      `holds what cannot be stored, or is nested deeper than ${MAX_DEPTH}`,
+    )
+    .refine(
+      (value) => utf8Length(JSON.stringify(value)) <= maxBytes,
+      `is larger than ${maxBytes} bytes as JSON`,
+    );
+}
+
+/** An id made by this server. */
+export const idSchema = z.string().refine(isId, "is not an id").meta({ format: "uuid" });
+/** The sender's own id of a message. */
+export const clientIdSchema = z.string().regex(
+  /^[A-Za-z0-9._:-]{1,64}$/,
+  "must be 1 to 64 of A-Z a-z 0-9 . _ : -",
+);
+/** The number of a log entry, or 0 for "from the beginning". */
+export const seqSchema = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** A message's text. */
+export const textSchema = z.string().min(1).refine(isStorable, "holds what cannot be stored")
+  .refine(
+    (text) => text.length <= SIZES.textBytes && utf8Length(text) <= SIZES.textBytes,
+    `is longer than ${SIZES.textBytes} bytes of UTF-8`,
+  );
+/** A message's data: any JSON value but null. */
+export const dataSchema = boundedJson(
+  z.any().refine((v) => v !== null && v !== undefined, "must not be null") as z.ZodType<Json>,
+  SIZES.dataBytes,
+).meta({ description: "Any JSON value but null" });
+/** The application's own fields. */
+export const metadataSchema = boundedJson(
+  z.record(z.string().max(64), z.any()) as z.ZodType<{ [key: string]: Json }>,
+  SIZES.metadataBytes,
+).meta({ type: "object" });
+/** Names of people, devices and rooms. */
+export const nameSchema = storableString(1, SIZES.nameChars).refine(
+  (name) => name.trim() === name && name !== "",
+  "must not begin or end with space",
+);
+/** The epoch of a cursor. */
+export const epochSchema = z.string().min(1).max(64);
+
+const content = {
+  text: textSchema.exactOptional(),
+  data: dataSchema.exactOptional(),
+  metadata: metadataSchema.exactOptional(),
+};
+/** The fields of a new message. */
+export const bodyFields = { ...content, replyTo: seqSchema.min(1).exactOptional() };
+/** The fields of an edit. */
+export const editFields = { ...content, clientId: clientIdSchema.exactOptional() };
+
+/** True when there is something to say; `hasContent` refinements show this sentence. */
+export function hasContent(body: { text?: string; data?: Json }): boolean {
+  return body.text !== undefined || body.data !== undefined;
+}
+/** What a body without content is told. */
+export const NO_CONTENT = "give text, data, or both";
+
+const frameId = storableString(1, 64);
+const frames = [
+  z.strictObject({ type: z.literal("auth"), id: frameId, token: z.string().max(8192) }),
+  z.strictObject({
+    type: z.literal("join"),
+    id: frameId,
+    room: idSchema,
+    epoch: epochSchema.exactOptional(),
+    after: seqSchema.exactOptional(),
+  }),
+  z.strictObject({ type: z.literal("leave"), id: frameId, room: idSchema }),
+  z.strictObject({
+    type: z.literal("send"),
+    id: frameId,
+    room: idSchema,
+    clientId: clientIdSchema,
+    ...bodyFields,
+  }).refine(hasContent, NO_CONTENT),
+  z.strictObject({
+    type: z.literal("edit"),
+    id: frameId,
+    room: idSchema,
+    seq: seqSchema,
+    ...editFields,
+  }).refine(hasContent, NO_CONTENT),
+  z.strictObject({
+    type: z.literal("delete"),
+    id: frameId,
+    room: idSchema,
+    seq: seqSchema,
+    clientId: clientIdSchema.exactOptional(),
+  }),
+  z.strictObject({ type: z.literal("typing"), room: idSchema }),
+  z.strictObject({
+    type: z.literal("read"),
+    id: frameId.exactOptional(),
+    room: idSchema,
+    seq: seqSchema,
+  }),
+  z.strictObject({ type: z.literal("ping") }),
+] as const;
+
+/** A frame from a client. */
+export const frameSchema: z.ZodType<ClientFrame> = z.discriminatedUnion("type", frames);
+/** The frame types that this server knows. */
+export const FRAME_TYPES: ReadonlySet<string> = new Set(
+  frames.map((frame) => [...frame.shape.type.values][0] as string),
+);

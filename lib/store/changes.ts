@@ -1,0 +1,83 @@
+import type { Database } from "../database/mod.ts";
+
+/** What a change came to: `ok`, `duplicate` (nothing to do, `seq` says where it happened), or a code. */
+export interface ChangeOutcome {
+  outcome: string;
+  seq: number | null;
+}
+
+type OutcomeRow = ChangeOutcome & Record<string, unknown>;
+
+async function one(rows: Promise<OutcomeRow[]>): Promise<ChangeOutcome> {
+  const row = (await rows)[0]!;
+  return { outcome: row.outcome, seq: row.seq };
+}
+
+/** Edits or (`remove`) deletes a message, see `change_message` of the schema. */
+export function changeMessage(db: Database, change: {
+  room: string;
+  actor: string;
+  target: number;
+  remove: boolean;
+  text: string | null;
+  data: string | null;
+  metadata: string | null;
+  clientId: string | null;
+  hash: string | null;
+}): Promise<ChangeOutcome> {
+  return one(db.query<OutcomeRow>(
+    `select outcome, seq from change_message(
+       $1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8, $9::uuid)`,
+    [
+      change.room,
+      change.actor,
+      change.target,
+      change.remove,
+      change.text,
+      change.data,
+      change.metadata,
+      change.clientId,
+      change.hash,
+    ],
+  ));
+}
+
+/** Joins (`role` null and actor = subject), adds, or changes a role, see `put_member`. */
+export function putMember(
+  db: Database,
+  room: string,
+  actor: string,
+  subject: string,
+  role: string | null,
+): Promise<ChangeOutcome> {
+  return one(db.query<OutcomeRow>(
+    `select outcome, seq from put_member($1, $2, $3, $4)`,
+    [room, actor, subject, role],
+  ));
+}
+
+/** Leaves (actor = subject) or removes, see `delete_member`. */
+export function deleteMember(
+  db: Database,
+  room: string,
+  actor: string,
+  subject: string,
+): Promise<ChangeOutcome> {
+  return one(db.query<OutcomeRow>(
+    `select outcome, seq from delete_member($1, $2, $3)`,
+    [room, actor, subject],
+  ));
+}
+
+/** Changes the settings that are not null, see `update_room`. */
+export function updateRoom(db: Database, room: string, actor: string, settings: {
+  name: string | null;
+  topic: string | null;
+  visibility: string | null;
+  metadata: string | null;
+}): Promise<ChangeOutcome> {
+  return one(db.query<OutcomeRow>(
+    `select outcome, seq from update_room($1, $2, $3, $4, $5, $6::jsonb)`,
+    [room, actor, settings.name, settings.topic, settings.visibility, settings.metadata],
+  ));
+}

@@ -1,0 +1,156 @@
+import type { Database } from "../database/mod.ts";
+import type { LogEntry, Message, RoomId, RoomRole } from "../protocol.ts";
+import { entryOf, type EntryRow, messageOf } from "./entry_rows.ts";
+
+/** A room as one snapshot shows it to one principal. */
+export interface RoomView {
+  epoch: string;
+  head: number;
+  floor: number;
+  /** Null: not a member, the room is public. */
+  role: RoomRole | null;
+  visibleFrom: number;
+  read: number;
+  unread: number;
+}
+
+interface ViewRow extends EntryRow {
+  head: number;
+  floor: number;
+  epoch: string;
+  role: RoomRole | null;
+  visible_from: number | null;
+  read: number | null;
+  unread: number | null;
+}
+
+// A device sees only rooms it is a member of; everybody else also sees public ones.
+const VIEW = `
+  from rooms r
+  cross join instance i
+  join principals me on me.id = $2 and me.disabled_at is null
+  left join members m on m.room_id = r.id and m.principal_id = me.id
+  left join lateral room_progress(r, m) progress on m.role is not null`;
+const VISIBLE = `r.id = $1 and r.deleted_at is null
+  and (m.role is not null or (r.visibility = 'public' and me.kind <> 'device'))`;
+const VIEW_COLUMNS = `r.head, r.floor, i.epoch, m.role, m.visible_from,
+  progress.read, progress.unread`;
+
+function viewOf(row: ViewRow): RoomView {
+  return {
+    epoch: row.epoch,
+    head: row.head,
+    floor: row.floor,
+    role: row.role,
+    visibleFrom: row.visible_from ?? 1,
+    read: row.read ?? 0,
+    unread: row.unread ?? 0,
+  };
+}
+
+/**
+ * The entries of a room after a seq, oldest first, with the room's state, in one snapshot.
+ * Undefined when the principal may not see the room. Entries before `visibleFrom` are left out.
+ */
+export async function readLogAs(
+  db: Database,
+  room: RoomId,
+  principal: string,
+  after: number,
+  limit: number,
+): Promise<{ view: RoomView; entries: LogEntry[] } | undefined> {
+  const rows = await db.query<ViewRow>(
+    `select ${VIEW_COLUMNS}, e.* ${VIEW}
+     left join lateral (
+       select * from log_entries x
+       where x.room_id = r.id and x.seq > $3 and x.seq >= coalesce(m.visible_from, 1)
+       order by x.seq limit $4) e on true
+     where ${VISIBLE} order by e.seq`,
+    [room, principal, after, limit],
+  );
+  const first = rows[0];
+  if (first === undefined) return undefined;
+  const entries = rows.filter((row) => row.seq !== null).map((row) => entryOf(row, first.epoch));
+  return { view: viewOf(first), entries };
+}
+
+/**
+ * A page of messages, oldest first: those just before `before`, or just after `after`, or the
+ * newest. One row more than `limit` is read to know whether there are more.
+ */
+export async function readMessagesAs(
+  db: Database,
+  room: RoomId,
+  principal: string,
+  range: { before?: number; after?: number },
+  limit: number,
+): Promise<{ view: RoomView; messages: Message[]; hasMore: boolean } | undefined> {
+  const forward = range.after !== undefined;
+  const rows = await db.query<ViewRow>(
+    `select ${VIEW_COLUMNS}, e.* ${VIEW}
+     left join lateral (
+       select * from log_entries x
+       where x.room_id = r.id and x.type = 'message.created'
+         and x.seq >= coalesce(m.visible_from, 1)
+         and x.seq ${forward ? "> $3" : "< $3"}
+       order by x.seq ${forward ? "asc" : "desc"} limit $4) e on true
+     where ${VISIBLE} order by e.seq`,
+    [room, principal, range.after ?? range.before ?? Number.MAX_SAFE_INTEGER, limit + 1],
+  );
+  const first = rows[0];
+  if (first === undefined) return undefined;
+  const found = rows.filter((row) => row.seq !== null);
+  const hasMore = found.length > limit;
+  const page = forward ? found.slice(0, limit) : found.slice(-limit);
+  return { view: viewOf(first), messages: page.map(messageOf), hasMore };
+}
+
+/** One message as a principal may see it; undefined when there is none. */
+export async function readMessageAs(
+  db: Database,
+  room: RoomId,
+  principal: string,
+  seq: number,
+): Promise<Message | undefined> {
+  const found = await readMessagesAs(db, room, principal, { after: seq - 1 }, 1);
+  return found?.messages[0]?.seq === seq ? found.messages[0] : undefined;
+}
+
+/** The entries with these numbers, as they are now; for announcing what was just committed. */
+export async function readEntries(
+  db: Database,
+  room: RoomId,
+  from: number,
+  to: number,
+): Promise<LogEntry[]> {
+  const rows = await db.query<EntryRow & { epoch: string }>(
+    `select i.epoch, e.* from instance i
+     join log_entries e on e.room_id = $1 and e.seq between $2 and $3 order by e.seq`,
+    [room, from, to],
+  );
+  return rows.map((row) => entryOf(row, row.epoch));
+}
+
+/** The heads of many rooms and the epoch, in one statement: what a node's beacon asks. */
+export async function readHeads(
+  db: Database,
+  rooms: RoomId[],
+): Promise<{ epoch: string; heads: Map<RoomId, number> }> {
+  const rows = await db.query<{ epoch: string; id: string | null; head: number }>(
+    `select i.epoch, r.id, r.head from instance i left join rooms r on r.id = any ($1::uuid[])`,
+    [rooms],
+  );
+  const heads = new Map<RoomId, number>();
+  for (const row of rows) if (row.id !== null) heads.set(row.id, row.head);
+  return { epoch: rows[0]?.epoch ?? "", heads };
+}
+
+/** Names a new history: every cursor given out before is refused. Returns the epoch in force. */
+export async function rotateEpoch(db: Database, old: string, fresh: string): Promise<string> {
+  const rows = await db.query<{ epoch: string }>(
+    `with changed as (update instance set epoch = $2 where epoch = $1 returning epoch)
+     select coalesce((select epoch from changed), (select epoch from instance)) as epoch`,
+    [old, fresh],
+  );
+  return rows[0]!.epoch;
+}
