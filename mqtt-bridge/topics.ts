@@ -1,0 +1,157 @@
+import { isId } from "../lib/ids.ts";
+
+/**
+ * The topic tree. Everything of a device lives under `{prefix}d/{device}/`, and what a device
+ * writes (up) and what it reads (down) never overlap, so one static pattern ACL serves every
+ * broker and no device can say what only the bridge says. `+` stands for a room id.
+ */
+
+/** What devices write, below their own prefix. */
+export const UP = [
+  "rooms/+/send",
+  "rooms/+/telemetry",
+  "rooms/+/reported",
+  "requests",
+  "replies",
+  "status",
+] as const;
+/** What devices read, below their own prefix; response topics may be chosen under `responses/`. */
+export const DOWN = [
+  "rooms/+/events",
+  "rooms/+/head",
+  "rooms/+/desired",
+  "receipts",
+  "responses/#",
+  "commands",
+  "errors",
+] as const;
+
+/** A topic that a device writes and this bridge understands. */
+export type UpTopic =
+  | { kind: "send"; device: string; room: string }
+  | { kind: "requests" | "status"; device: string };
+
+/** Builds and parses the topics under one prefix, such as `confab/`. */
+export class Topics {
+  constructor(readonly prefix: string) {
+    if (!/^([A-Za-z0-9_-]+\/)+$/.test(prefix)) {
+      throw new TypeError(`The topic prefix "${prefix}" must be levels that each end with "/"`);
+    }
+  }
+
+  /** The part of the tree that belongs to one device, with the final slash. */
+  own(device: string): string {
+    return `${this.prefix}d/${device}/`;
+  }
+  send(device: string, room: string): string {
+    return `${this.own(device)}rooms/${room}/send`;
+  }
+  events(device: string, room: string): string {
+    return `${this.own(device)}rooms/${room}/events`;
+  }
+  head(device: string, room: string): string {
+    return `${this.own(device)}rooms/${room}/head`;
+  }
+  receipts(device: string): string {
+    return `${this.own(device)}receipts`;
+  }
+  requests(device: string): string {
+    return `${this.own(device)}requests`;
+  }
+  responses(device: string): string {
+    return `${this.own(device)}responses`;
+  }
+  errors(device: string): string {
+    return `${this.own(device)}errors`;
+  }
+  status(device: string): string {
+    return `${this.own(device)}status`;
+  }
+
+  /** The filters of everything the bridge reads today; telemetry, state and replies are reserved. */
+  inbound(): { send: string; requests: string; status: string } {
+    return { send: this.send("+", "+"), requests: this.requests("+"), status: this.status("+") };
+  }
+
+  /** What a received topic means; undefined when it is not one of ours or an id is not an id. */
+  parse(topic: string): UpTopic | undefined {
+    const split = this.#split(topic);
+    if (split === undefined) return undefined;
+    const [first, room, last] = split.rest;
+    if (split.rest.length === 1 && (first === "requests" || first === "status")) {
+      return { kind: first, device: split.device };
+    }
+    if (split.rest.length === 3 && first === "rooms" && last === "send" && isId(room!)) {
+      return { kind: "send", device: split.device, room: room! };
+    }
+    return undefined;
+  }
+
+  /** True when `device` may publish to this topic. */
+  mayPublish(device: string, topic: string): boolean {
+    return this.#isOwn(device, topic, UP);
+  }
+
+  /** True when `device` may be given a message on this topic. */
+  mayReceive(device: string, topic: string): boolean {
+    return this.#isOwn(device, topic, DOWN);
+  }
+
+  /** True when the topic is one that only the bridge writes. */
+  isDown(topic: string): boolean {
+    const split = this.#split(topic);
+    return split !== undefined && this.mayReceive(split.device, topic);
+  }
+
+  /**
+   * True when a device's filter names its own prefix literally and can match something it may
+   * read. Wildcards are fine below that prefix; what it may not read is filtered at delivery.
+   */
+  maySubscribe(device: string, filter: string): boolean {
+    if (!isId(device) || !filter.startsWith(this.own(device))) return false;
+    const levels = filter.slice(this.own(device).length).split("/");
+    return isFilter(levels) && DOWN.some((pattern) => overlaps(levels, pattern.split("/")));
+  }
+
+  /** True for a response topic that the bridge may use for this device. */
+  mayRespondOn(device: string, topic: string): boolean {
+    if (topic.length > 512 || /[+#\0]/.test(topic)) return false;
+    const own = this.own(device);
+    return topic === `${own}receipts` || topic === `${own}responses` ||
+      topic.startsWith(`${own}responses/`);
+  }
+
+  #split(topic: string): { device: string; rest: string[] } | undefined {
+    const base = `${this.prefix}d/`;
+    if (topic.length > 512 || !topic.startsWith(base)) return undefined;
+    const [device, ...rest] = topic.slice(base.length).split("/");
+    return device !== undefined && isId(device) ? { device, rest } : undefined;
+  }
+
+  #isOwn(device: string, topic: string, patterns: readonly string[]): boolean {
+    if (!isId(device) || !topic.startsWith(this.own(device)) || /[+#\0]/.test(topic)) return false;
+    const levels = topic.slice(this.own(device).length).split("/");
+    return patterns.some((pattern) => {
+      const wanted = pattern.split("/");
+      return overlaps(levels, wanted) && (wanted[1] !== "+" || isId(levels[1] ?? ""));
+    });
+  }
+}
+
+/** MQTT 5, section 4.7.1: a wildcard fills its level, and `#` is the last one. */
+function isFilter(levels: string[]): boolean {
+  return levels.every((level, i) =>
+    level === "+" || (level === "#" && i === levels.length - 1) || !/[+#\0]/.test(level)
+  );
+}
+
+/** True when some topic matches both filters, given as levels. */
+function overlaps(a: string[], b: string[]): boolean {
+  for (let i = 0;; i++) {
+    if (a[i] === "#" || b[i] === "#") return true;
+    // "x/#" also matches "x" itself.
+    if (a[i] === undefined) return b[i] === undefined || b[i] === "#";
+    if (b[i] === undefined) return false;
+    if (a[i] !== b[i] && a[i] !== "+" && b[i] !== "+") return false;
+  }
+}

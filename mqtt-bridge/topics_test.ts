@@ -1,0 +1,121 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { newId } from "../lib/ids.ts";
+import { DOWN, Topics, UP } from "./topics.ts";
+
+const topics = new Topics("confab/");
+const device = newId();
+const other = newId();
+const room = newId();
+
+Deno.test("Topics.parse() reads back what it builds", () => {
+  assertEquals(topics.parse(topics.send(device, room)), { kind: "send", device, room });
+  assertEquals(topics.parse(topics.requests(device)), { kind: "requests", device });
+  assertEquals(topics.parse(topics.status(device)), { kind: "status", device });
+});
+
+Deno.test("Topics.parse() refuses everything that is not exactly one of the topics", () => {
+  const own = topics.own(device);
+  for (
+    const topic of [
+      "",
+      "confab/",
+      own,
+      `${own}rooms/${room}`,
+      `${own}rooms/${room}/send/`,
+      `${own}rooms/${room}/send/x`,
+      `${own}rooms/${room.toUpperCase()}/send`,
+      `${own}rooms/+/send`,
+      `${own}rooms/#`,
+      `${own}rooms/../send`,
+      `${own}rooms/${room}/events`,
+      `/${own}rooms/${room}/send`,
+      `x${own}rooms/${room}/send`,
+      `confab/d/${device}%2f/rooms/${room}/send`,
+      `confab/d/+/rooms/${room}/send`,
+      `confab/d//rooms/${room}/send`,
+      `other/d/${device}/rooms/${room}/send`,
+      "$SYS/broker/uptime",
+      "$CONTROL/dynamic-security/v1",
+    ]
+  ) assertEquals(topics.parse(topic), undefined, topic);
+});
+
+Deno.test("a device may publish its own up topics and nothing else", () => {
+  const own = topics.own(device);
+  for (const pattern of UP) assert(topics.mayPublish(device, own + pattern.replace("+", room)));
+  for (const pattern of DOWN) {
+    const topic = own + pattern.replace("+", room).replace("/#", "");
+    assert(!topics.mayPublish(device, topic), topic);
+    assert(topics.mayReceive(device, topic), topic);
+    assert(!topics.mayReceive(other, topic), topic);
+  }
+  for (
+    const topic of [
+      topics.send(other, room),
+      `${own}rooms/not-an-id/send`,
+      `${own}rooms/+/send`,
+      `${own}status/x`,
+      `${own}`,
+      "$SYS/x",
+      "$CONTROL/dynamic-security/v1",
+      `$share/g/${own}requests`,
+    ]
+  ) assert(!topics.mayPublish(device, topic), topic);
+});
+
+Deno.test("a device's filters stay under its own prefix and can match something readable", () => {
+  const own = topics.own(device);
+  for (
+    const filter of [
+      `${own}#`,
+      `${own}+`,
+      `${own}rooms/#`,
+      `${own}rooms/+/events`,
+      `${own}rooms/${room}/+`,
+      `${own}rooms/${room}/head`,
+      `${own}receipts`,
+      `${own}responses`,
+      `${own}responses/mine`,
+      `${own}errors`,
+    ]
+  ) assert(topics.maySubscribe(device, filter), filter);
+  for (
+    const filter of [
+      "#",
+      "+/#",
+      "confab/#",
+      "confab/d/#",
+      "confab/d/+/rooms/+/events",
+      topics.events(other, room),
+      `${own}rooms/+/send`,
+      `${own}status`,
+      `${own}rooms/+events`,
+      `${own}#/x`,
+      "$SYS/#",
+      `$share/g/${own}rooms/+/events`,
+      "",
+    ]
+  ) assert(!topics.maySubscribe(device, filter), filter);
+});
+
+Deno.test("response topics lie under the device's own responses or are its receipts", () => {
+  const own = topics.own(device);
+  assert(topics.mayRespondOn(device, `${own}responses/abc`));
+  assert(topics.mayRespondOn(device, `${own}receipts`));
+  for (
+    const topic of [
+      `${own}events`,
+      `${own}rooms/${room}/events`,
+      `${own}responses/#`,
+      `${topics.own(other)}responses`,
+      `${own}responsesx`,
+      "x",
+    ]
+  ) assert(!topics.mayRespondOn(device, topic), topic);
+});
+
+Deno.test("Topics refuses a prefix that does not end with a slash", () => {
+  for (const prefix of ["confab", "", "/", "a b/", "+/", "#/"]) {
+    assertThrows(() => new Topics(prefix), TypeError);
+  }
+});
