@@ -4,24 +4,27 @@
  */
 import assertStrict from "node:assert/strict";
 
+// `message as string`: under exactOptionalPropertyTypes Node's types refuse an absent message,
+// which means none to Node itself.
+
 /** Fails unless `value` is truthy. */
 export function assert(value: unknown, message?: string): asserts value {
-  assertStrict.ok(value, message);
+  assertStrict.ok(value, message as string);
 }
 
 /** Fails unless both are deeply equal. */
 export function assertEquals<T>(actual: T, expected: T, message?: string): void {
-  assertStrict.deepEqual(actual, expected, message);
+  assertStrict.deepEqual(actual, expected, message as string);
 }
 
 /** Fails when both are deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, message?: string): void {
-  assertStrict.notDeepEqual(actual, expected, message);
+  assertStrict.notDeepEqual(actual, expected, message as string);
 }
 
 /** Fails unless `actual` matches. */
 export function assertMatch(actual: string, expected: RegExp, message?: string): void {
-  assertStrict.match(actual, expected, message);
+  assertStrict.match(actual, expected, message as string);
 }
 
 /** Fails unless `actual` contains `expected`. */
