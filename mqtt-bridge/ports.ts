@@ -1,0 +1,88 @@
+import type { Principal } from "../lib/auth/principal.ts";
+import type { LogEntry, MessageBody, PrincipalId, RoomId, SendOk } from "../lib/protocol.ts";
+
+/** What devices can do, as the bridge calls it. Every call ends within its own deadline. */
+export interface BridgeActions {
+  /** The device as who it acts; undefined when it is unknown or disabled. */
+  device(id: PrincipalId): Promise<Principal | undefined>;
+  /** Stores a message; resolves after the commit. Throws ConfabError. */
+  send(device: Principal, room: RoomId, clientId: string, body: MessageBody): Promise<SendOk>;
+  /** The log after a cursor, as the device may see it. Throws ConfabError. */
+  log(
+    device: Principal,
+    room: RoomId,
+    cursor: { epoch?: string; after: number },
+    limit: number,
+  ): Promise<{ entries: LogEntry[]; head: number; epoch: string; hasMore: boolean }>;
+}
+
+/** Who may work: `term` is larger than that of every earlier holder. */
+export interface LeaseHold {
+  name: string;
+  holder: string;
+  term: number;
+}
+
+/** A room that concerns devices. */
+export interface BridgeRoom {
+  room: RoomId;
+  head: number;
+  /** The stored cursor; undefined: never delivered. */
+  cursor: number | undefined;
+  /** The lowest seq at which a present device member joined; undefined without such members. */
+  firstJoined: number | undefined;
+}
+
+/** A device's credentials, as far as the table knows them. */
+export interface DeviceCredential {
+  id: PrincipalId;
+  generation: number;
+  /** Access has ended. */
+  disabled: boolean;
+}
+
+/** What the bridge reads and remembers. Every call ends within its own deadline. */
+export interface BridgeStore {
+  /** Takes a lease that is free or has run out, by the database's clock; answers its term. */
+  takeLease(name: string, holder: string, ttlMs: number): Promise<number | undefined>;
+  /** False when somebody else has taken the lease. */
+  renewLease(lease: LeaseHold, ttlMs: number): Promise<boolean>;
+  releaseLease(lease: LeaseHold): Promise<void>;
+  /** Rooms with device members, and rooms with a cursor. */
+  rooms(): Promise<BridgeRoom[]>;
+  /** Who of the members was a device when the log stood at `seq`. */
+  devicesAt(room: RoomId, seq: number): Promise<PrincipalId[]>;
+  /** Entries `from` to `to`, as somebody who may see everything sees them, clientId included. */
+  entries(room: RoomId, from: number, to: number): Promise<LogEntry[]>;
+  epoch(): Promise<string>;
+  /** Stores cursors while the lease holds; false: it does not, and nothing was stored. */
+  saveCursors(lease: LeaseHold, cursors: ReadonlyMap<RoomId, number>): Promise<boolean>;
+  /** Forgets cursors of rooms without devices while the lease holds. */
+  dropCursors(lease: LeaseHold, rooms: RoomId[]): Promise<void>;
+  devices(): Promise<DeviceCredential[]>;
+  device(id: PrincipalId): Promise<DeviceCredential | undefined>;
+}
+
+/** Calls `onHead` when `room` may have entries up to `head`, until the result is called. */
+export type WatchRoom = (room: RoomId, onHead: (head: number) => void) => Promise<() => void>;
+
+/** Keeps a broker's credentials equal to the devices table. Calls may be repeated. */
+export interface Provisioner {
+  /** Makes the broker hold exactly the credentials of the devices that are not disabled. */
+  reconcile(devices: DeviceCredential[]): Promise<void>;
+  /** Creates, repairs (ending live sessions of an older generation) or removes one device. */
+  ensure(device: DeviceCredential): Promise<void>;
+}
+
+/** Where messages to devices go. */
+export interface Publisher {
+  /**
+   * Publishes with QoS 1; resolves when the broker has it. Rejects with ConfabError `unavailable`
+   * when the connection is down, breaks, or does not answer in time.
+   */
+  publish(
+    topic: string,
+    payload: string,
+    options?: { retain?: boolean; correlationData?: Uint8Array },
+  ): Promise<void>;
+}
