@@ -1,5 +1,6 @@
 import type { Bus } from "../bus/mod.ts";
 import type { Database } from "../database/mod.ts";
+import type { Quota } from "../limits/quota.ts";
 import type { Log } from "../log.ts";
 import type { Appender } from "./appender.ts";
 
@@ -8,5 +9,7 @@ export interface ChatContext {
   db: Database;
   bus: Bus;
   appender: Appender;
+  /** Sends, edits and deletes per principal. */
+  sends: Quota;
   log: Log;
 }

@@ -12,16 +12,18 @@ import { forViewer, messageForViewer } from "./viewer.ts";
 /**
  * Sends a message. Resolves after the commit; the same clientId with the same body again answers
  * with the first seq. Throws ConfabError: `not_found`, `not_a_member`, `read_only`,
- * `invalid_reply`, `client_id_reused`, `overloaded`, `unavailable`, `outcome_unknown`.
+ * `invalid_reply`, `client_id_reused`, `rate_limited`, `overloaded`, `unavailable`,
+ * `outcome_unknown`. Sends made in order to one room are stored in that order.
  */
-export function sendMessage(
+export async function sendMessage(
   context: ChatContext,
   sender: Principal,
   room: RoomId,
   clientId: string,
   body: MessageBody,
 ): Promise<SendOk> {
-  return context.appender.append({ room, sender, clientId, body });
+  context.sends.take(sender.id);
+  return await context.appender.append({ room, sender, clientId, body });
 }
 
 /** Replaces the content of one's own message; `clientId` makes a late repeat harmless. */
@@ -63,6 +65,7 @@ async function change(
   remove: boolean,
   clientId: string | undefined,
 ): Promise<ChangedMessage> {
+  context.sends.take(actor.id);
   const { outcome, seq } = await changeMessage(context.db, {
     room,
     actor: actor.id,

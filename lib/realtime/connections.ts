@@ -1,0 +1,127 @@
+import type { Principal } from "../auth/principal.ts";
+import type { Revocation } from "../bus/mod.ts";
+import { type CloseName, ConfabError } from "../errors.ts";
+
+/** A live connection of somebody: a WebSocket or an SSE stream. */
+export interface Connection {
+  /** Who it belongs to now; renewing the access changes session and expiry. */
+  readonly principal: Principal;
+  /** Ends it, leaving its rooms at once; ending it again changes nothing. */
+  close(why: CloseName, retryAfter?: number): void;
+}
+
+/** How many connections one node carries. */
+export interface ConnectionLimits {
+  sockets: number;
+  socketsPerPrincipal: number;
+  socketsPerAddress: number;
+}
+
+/** A place for one connection, taken before the upgrade. */
+export interface Slot {
+  /** Fills the place; from now on revocations reach the connection. */
+  occupy(connection: Connection): void;
+  /** Gives the place back; giving it back again changes nothing. */
+  release(): void;
+}
+
+/** The connections of this node: counts them, ends those whose access has ended. */
+export class Connections {
+  readonly #live = new Set<Connection>();
+  readonly #perPrincipal = new Counts();
+  readonly #perAddress = new Counts();
+  #taken = 0;
+  #draining = false;
+
+  constructor(private readonly limits: ConnectionLimits) {}
+
+  /** Connections that are open or opening. */
+  get size(): number {
+    return this.#taken;
+  }
+
+  /** Takes a place. Throws `restarting`, `overloaded` or `rate_limited`, each with `retryAfter`. */
+  admit(principal: string, address: string): Slot {
+    if (this.#draining) throw new ConfabError("restarting");
+    if (this.#taken >= this.limits.sockets) throw new ConfabError("overloaded");
+    if (this.#perPrincipal.get(principal) >= this.limits.socketsPerPrincipal) {
+      throw new ConfabError("rate_limited", "Too many connections of this account", {
+        retryAfter: 5,
+      });
+    }
+    if (this.#perAddress.get(address) >= this.limits.socketsPerAddress) {
+      throw new ConfabError("rate_limited", "Too many connections from this address", {
+        retryAfter: 5,
+      });
+    }
+    return this.#take(principal, address);
+  }
+
+  /** Ends the connections that a revocation concerns. */
+  revoked(revocation: Revocation): void {
+    for (const connection of [...this.#live]) {
+      const { id, session } = connection.principal;
+      const hit = "session" in revocation
+        ? session === revocation.session
+        : id === revocation.principal;
+      if (hit) connection.close("unauthenticated");
+    }
+  }
+
+  /** The sessions and principals that are connected, each once: what a beacon asks about. */
+  identities(): { sessions: string[]; principals: string[] } {
+    const sessions = new Set<string>();
+    const principals = new Set<string>();
+    for (const { principal } of this.#live) {
+      principals.add(principal.id);
+      if (principal.session !== undefined) sessions.add(principal.session);
+    }
+    return { sessions: [...sessions], principals: [...principals] };
+  }
+
+  /** Admits nobody any more and asks everybody to come back, spread over `spreadSeconds`. */
+  drain(spreadSeconds = 3): void {
+    this.#draining = true;
+    for (const connection of [...this.#live]) {
+      connection.close("restarting", Math.round(Math.random() * spreadSeconds * 1000) / 1000);
+    }
+  }
+
+  #take(principal: string, address: string): Slot {
+    let connection: Connection | undefined;
+    let released = false;
+    this.#taken++;
+    this.#perPrincipal.add(principal, 1);
+    this.#perAddress.add(address, 1);
+    return {
+      occupy: (occupant) => {
+        connection = occupant;
+        this.#live.add(occupant);
+        if (this.#draining) occupant.close("restarting", 1);
+      },
+      release: () => {
+        if (released) return;
+        released = true;
+        this.#taken--;
+        this.#perPrincipal.add(principal, -1);
+        this.#perAddress.add(address, -1);
+        if (connection !== undefined) this.#live.delete(connection);
+      },
+    };
+  }
+}
+
+/** Counters by name that forget what is zero. */
+class Counts {
+  readonly #counts = new Map<string, number>();
+
+  get(name: string): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
+  add(name: string, by: number): void {
+    const count = this.get(name) + by;
+    if (count === 0) this.#counts.delete(name);
+    else this.#counts.set(name, count);
+  }
+}

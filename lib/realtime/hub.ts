@@ -1,0 +1,218 @@
+import type { Bus } from "../bus/mod.ts";
+import { ConfabError, type ErrorCode } from "../errors.ts";
+import type { Database } from "../database/mod.ts";
+import type { Log } from "../log.ts";
+import type { LogEntry, RoomId } from "../protocol.ts";
+import { readEntries, readHeads, readLogAs, type RoomView, rotateEpoch } from "../store/log.ts";
+import { Batch } from "./batch.ts";
+import { RoomFeed } from "./room_feed.ts";
+import { type Subscriber, Subscription } from "./subscription.ts";
+import { Turn } from "./turn.ts";
+
+/** Where a client stood in a room when it was last connected. */
+export interface Cursor {
+  epoch?: string;
+  after: number;
+}
+
+/** What a join came to; `recovered` only when there was a cursor. */
+export interface Joined {
+  view: RoomView;
+  recovered?: boolean;
+}
+
+/** What a hub works with. */
+export interface HubOptions {
+  db: Database;
+  bus: Bus;
+  log: Log;
+  /** Entries that one join replays at most. */
+  replayEntries: number;
+  /** The epoch in force, shared with whoever announces entries. */
+  epoch: { value: string };
+}
+
+interface Place {
+  feed: RoomFeed;
+  ready: Promise<void>;
+  stop: () => void;
+  /** Joins under way; the place stays while there are any. */
+  joining: number;
+}
+
+/**
+ * Who is where on this node. Joins subscribers to rooms without a gap between what they read and
+ * what comes live, takes them out in log order, and asks the database regularly whether anything
+ * was missed.
+ */
+export class Hub {
+  readonly turn = new Turn();
+  readonly #places = new Map<RoomId, Place>();
+  readonly #options: HubOptions;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+  }
+
+  /** Rooms that somebody on this node has joined. */
+  get rooms(): number {
+    return this.#places.size;
+  }
+
+  /**
+   * Subscribes to a room. `begin` is called with the result before any entry is handed over: at
+   * first those after the cursor (when `recovered`), then live ones. Throws `not_found`.
+   */
+  async join(
+    subscriber: Subscriber,
+    room: RoomId,
+    cursor: Cursor | undefined,
+    begin: (joined: Joined) => void,
+  ): Promise<Subscription> {
+    const place = this.#open(room);
+    const subscription = new Subscription(room, subscriber);
+    place.joining++;
+    place.feed.subscriptions.add(subscription);
+    try {
+      await place.ready;
+      const { replayEntries } = this.#options;
+      const found = await readLogAs(
+        this.#options.db,
+        room,
+        subscriber.principal.id,
+        cursor?.after ?? 0,
+        cursor === undefined ? 0 : replayEntries + 1,
+      );
+      if (found === undefined) throw new ConfabError("not_found");
+      if (subscription.ended) throw new ConfabError("not_joined");
+      this.#begin(place, subscription, found, cursor, begin);
+      return subscription;
+    } catch (error) {
+      this.leave(subscription);
+      throw error;
+    } finally {
+      place.joining--;
+      this.#drop(room, place);
+    }
+  }
+
+  /** Ends a subscription at once; ending it again changes nothing. */
+  leave(subscription: Subscription): void {
+    subscription.ended = true;
+    const place = this.#places.get(subscription.room);
+    if (place?.feed.subscriptions.delete(subscription)) this.#drop(subscription.room, place);
+  }
+
+  /** Reads the heads of all rooms here, so that nothing stays missing; tells changed ones. */
+  async beacon(): Promise<void> {
+    const rooms = [...this.#places.keys()];
+    if (rooms.length === 0) return;
+    const { epoch, heads } = await readHeads(this.#options.db, rooms);
+    let restored = epoch !== this.#options.epoch.value;
+    for (const [room, head] of heads) {
+      const known = this.#places.get(room)?.feed.head;
+      if (known !== undefined && head < known) restored = true;
+    }
+    if (restored) return await this.#reset(epoch);
+    this.#tellHeads();
+    for (const [room, head] of heads) this.#places.get(room)?.feed.reach(head);
+  }
+
+  #open(room: RoomId): Place {
+    const present = this.#places.get(room);
+    if (present !== undefined) return present;
+    const { db, log, bus } = this.#options;
+    const feed = new RoomFeed(
+      room,
+      {
+        read: (room, from, to) => readEntries(db, room, from, to),
+        failed: (room, error) => log.warn("Could not fill a gap yet", { room, error }),
+      },
+      this.turn,
+      (subscription, code) => this.#evict(subscription, code),
+    );
+    const place: Place = { feed, joining: 0, stop: () => {}, ready: Promise.resolve() };
+    this.#places.set(room, place);
+    place.ready = (async () => {
+      place.stop = await bus.serve(room, {
+        entries: (entries) => feed.entries(entries),
+        head: (seq) => feed.reach(seq),
+        signal: (signal) => feed.signal(signal),
+      });
+      const { epoch, heads } = await readHeads(db, [room]);
+      if (this.#options.epoch.value !== epoch) this.#options.epoch.value = epoch;
+      const head = heads.get(room);
+      if (head === undefined) throw new ConfabError("not_found");
+      feed.start(head);
+    })();
+    // Whoever joins sees the failure; without this, one nobody waits for would end the process.
+    place.ready.catch(() => {});
+    return place;
+  }
+
+  #begin(
+    place: Place,
+    subscription: Subscription,
+    found: { view: RoomView; entries: LogEntry[] },
+    cursor: Cursor | undefined,
+    begin: (joined: Joined) => void,
+  ): void {
+    const { view, entries } = found;
+    const recovered = cursor && entries.length <= this.#options.replayEntries &&
+      (cursor.epoch === undefined || cursor.epoch === view.epoch) &&
+      cursor.after >= view.floor && cursor.after <= view.head;
+    begin(recovered === undefined ? { view } : { view, recovered });
+    if (recovered && entries.length > 0) {
+      const { subscriber } = subscription;
+      subscriber.entries(new Batch(entries).for(subscriber.principal.id));
+    }
+    const code = subscription.begin(view.head, view.role);
+    if (code !== undefined) this.#evict(subscription, code);
+    place.feed.reach(view.head);
+  }
+
+  #evict(subscription: Subscription, code: ErrorCode): void {
+    this.leave(subscription);
+    subscription.subscriber.evicted(subscription.room, code);
+  }
+
+  #drop(room: RoomId, place: Place): void {
+    if (place.joining > 0 || place.feed.subscriptions.size > 0) return;
+    if (this.#places.get(room) !== place) return;
+    this.#places.delete(room);
+    place.feed.close();
+    // Not before serve() has returned what stops it.
+    void place.ready.catch(() => {}).then(() => place.stop());
+  }
+
+  #tellHeads(): void {
+    const told = new Map<Subscriber, Record<RoomId, number>>();
+    for (const [room, { feed }] of this.#places) {
+      if (feed.head === undefined || feed.head === feed.toldHead) continue;
+      feed.toldHead = feed.head;
+      for (const { subscriber, position } of feed.subscriptions) {
+        if (position === undefined) continue;
+        let heads = told.get(subscriber);
+        if (heads === undefined) told.set(subscriber, heads = {});
+        heads[room] = feed.head;
+      }
+    }
+    for (const [subscriber, heads] of told) subscriber.heads(heads);
+  }
+
+  /** The history is another one: every subscriber must join again and will be told to reload. */
+  async #reset(epoch: string): Promise<void> {
+    const { db, log } = this.#options;
+    const known = this.#options.epoch;
+    if (epoch === known.value) {
+      epoch = await rotateEpoch(db, epoch, crypto.randomUUID().replaceAll("-", "").slice(0, 12));
+    }
+    known.value = epoch;
+    log.warn("The history was reset", { epoch });
+    for (const { feed } of [...this.#places.values()]) {
+      for (const subscription of [...feed.subscriptions]) {
+        this.#evict(subscription, "epoch_changed");
+      }
+    }
+  }
+}

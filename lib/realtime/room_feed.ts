@@ -1,0 +1,142 @@
+import type { LogEntry, RoomId, Signal } from "../protocol.ts";
+import { Batch } from "./batch.ts";
+import type { Subscription } from "./subscription.ts";
+import type { Flushable, Turn } from "./turn.ts";
+
+/** What a feed asks of its surroundings. */
+export interface FeedSource {
+  /** Reads the entries `from` to `to`, at most some hundreds of them, from the store. */
+  read(room: RoomId, from: number, to: number): Promise<LogEntry[]>;
+  /** The feed could not read; the next beacon tries again. */
+  failed(room: RoomId, error: unknown): void;
+}
+
+const PAGE = 500;
+const MAX_PENDING = 1000;
+
+/**
+ * The log of one room as it passes through this node: entries come in any order and more than
+ * once, and leave in order, once, to everybody who subscribes. A gap is read from the store.
+ */
+export class RoomFeed implements Flushable {
+  readonly subscriptions = new Set<Subscription>();
+  /** The last seq that was accepted in order; undefined until the first read of the head. */
+  head: number | undefined;
+  /** The head that subscribers were last told of by a beacon. */
+  toldHead = 0;
+  #pending = new Map<number, LogEntry>();
+  #accepted: LogEntry[] = [];
+  #signals: Signal[] = [];
+  /** The highest seq known to exist. */
+  #target = 0;
+  #filling = false;
+  #closed = false;
+
+  constructor(
+    readonly room: RoomId,
+    private readonly source: FeedSource,
+    private readonly turn: Turn,
+    private readonly ended: (subscription: Subscription, code: "removed" | "overloaded") => void,
+  ) {}
+
+  /** Starts after `head`: what came earlier is dropped, what came later is sorted in. */
+  start(head: number): void {
+    this.head = this.toldHead = head;
+    this.#advance();
+  }
+
+  /** Takes committed entries in any order. */
+  entries(entries: LogEntry[]): void {
+    for (const entry of entries) {
+      if (entry.seq > this.#target) this.#target = entry.seq;
+      if (this.head !== undefined && entry.seq <= this.head) continue;
+      if (this.#pending.size < MAX_PENDING) this.#pending.set(entry.seq, entry);
+    }
+    if (this.head !== undefined) this.#advance();
+  }
+
+  /** The room is known to have entries up to `seq`. */
+  reach(seq: number): void {
+    if (seq > this.#target) this.#target = seq;
+    if (this.head !== undefined) this.#advance();
+  }
+
+  /** Takes a signal for everybody here. */
+  signal(signal: Signal): void {
+    if (this.#signals.length < 100) this.#signals.push(signal);
+    this.turn.add(this);
+  }
+
+  /** Hands over what was accepted since the last turn. */
+  flush(): void {
+    if (this.#accepted.length > 0) {
+      const batch = new Batch(this.#accepted);
+      this.#accepted = [];
+      for (const subscription of this.subscriptions) {
+        const code = subscription.take(batch);
+        if (code !== undefined) this.ended(subscription, code as "removed" | "overloaded");
+      }
+    }
+    const signals = this.#signals;
+    this.#signals = [];
+    for (const signal of signals) {
+      const frame = JSON.stringify({ type: "signal", room: this.room, signal });
+      for (const subscription of this.subscriptions) {
+        if (subscription.position !== undefined) subscription.subscriber.signal(frame);
+      }
+    }
+  }
+
+  /** Takes nothing more; a read under way is dropped. */
+  close(): void {
+    this.#closed = true;
+    this.#pending.clear();
+  }
+
+  #advance(): void {
+    let entry;
+    while ((entry = this.#pending.get(this.head! + 1)) !== undefined) {
+      this.#pending.delete(entry.seq);
+      this.#accept(entry);
+    }
+    if (this.#target > this.head! && !this.#filling && !this.#closed) void this.#fill();
+  }
+
+  #accept(entry: LogEntry): void {
+    this.head = entry.seq;
+    this.#accepted.push(entry);
+    this.turn.add(this);
+  }
+
+  async #fill(): Promise<void> {
+    this.#filling = true;
+    try {
+      while (!this.#closed && this.#target > this.head!) {
+        const from = this.head! + 1;
+        const found = await this.source.read(
+          this.room,
+          from,
+          Math.min(this.#target, from + PAGE - 1),
+        );
+        if (this.#closed) return;
+        for (const entry of found) if (entry.seq === this.head! + 1) this.#accept(entry);
+        while (this.#pending.has(this.head! + 1)) this.#take(this.head! + 1);
+        if (found.length === 0 && this.head! < from) {
+          // Announced, but not there (yet): believe the store.
+          this.#target = this.head!;
+        }
+      }
+      for (const seq of this.#pending.keys()) if (seq <= this.head!) this.#pending.delete(seq);
+    } catch (error) {
+      this.source.failed(this.room, error);
+    } finally {
+      this.#filling = false;
+    }
+  }
+
+  #take(seq: number): void {
+    const entry = this.#pending.get(seq)!;
+    this.#pending.delete(seq);
+    this.#accept(entry);
+  }
+}

@@ -1,0 +1,37 @@
+import { setImmediate } from "node:timers";
+
+/** Something with work to do once per turn of the event loop. */
+export interface Flushable {
+  flush(): void;
+}
+
+const SLICE_MS = 8;
+
+/**
+ * Collects what is to be written and writes it once per turn of the event loop, so that what
+ * arrives together leaves together. Long work is cut into slices and goes on after other events.
+ */
+export class Turn {
+  #waiting = new Set<Flushable>();
+  #scheduled = false;
+
+  /** Flushes `work` before long; asking again before that changes nothing. */
+  add(work: Flushable): void {
+    this.#waiting.add(work);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#run());
+  }
+
+  #run(): void {
+    const until = performance.now() + SLICE_MS;
+    let done = 0;
+    for (const work of this.#waiting) {
+      this.#waiting.delete(work);
+      work.flush();
+      if (++done % 32 === 0 && performance.now() > until) break;
+    }
+    this.#scheduled = this.#waiting.size > 0;
+    if (this.#scheduled) setImmediate(() => this.#run());
+  }
+}
