@@ -113,6 +113,12 @@ export class Topics {
     return isFilter(levels) && DOWN.some((pattern) => overlaps(levels, pattern.split("/")));
   }
 
+  /** True when a filter that the device may use matches nothing but what it may read. */
+  isOnlyDown(device: string, filter: string): boolean {
+    const levels = filter.slice(this.own(device).length).split("/");
+    return !UP.some((pattern) => overlaps(levels, pattern.split("/")));
+  }
+
   /** True for a response topic that the bridge may use for this device. */
   mayRespondOn(device: string, topic: string): boolean {
     if (topic.length > 512 || /[+#\0]/.test(topic)) return false;

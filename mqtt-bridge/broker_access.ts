@@ -1,0 +1,101 @@
+import { Buffer } from "node:buffer";
+import type {
+  Aedes,
+  AedesOptions,
+  AedesPublishPacket,
+  AuthenticateError,
+  Client,
+  PublishPacket,
+} from "aedes";
+import type { ErrorCode } from "../lib/errors.ts";
+import { ERRORS } from "../lib/errors.ts";
+import { SIZES } from "../lib/protocol.ts";
+import type { Sessions } from "./broker_sessions.ts";
+import type { Topics } from "./topics.ts";
+
+/** Messages that may wait for a bridge that is away before devices are refused. */
+const MAX_WAITING = 10_000;
+/** Nobody may subscribe to it: what is published here is gone. */
+const NOWHERE = "confab-refused";
+
+/** An error that aedes answers a CONNECT with; 4 and 5 are MQTT 3.1.1's return codes. */
+export function refusal(message: string, returnCode: number): AuthenticateError {
+  return Object.assign(new Error(message), { returnCode }) as AuthenticateError;
+}
+
+/**
+ * Who may do what on the embedded broker: the same rules as the ACL file of Mosquitto. A refused
+ * publish is named in the device's `errors` topic; an MQTT 5 client also gets it in the PUBACK,
+ * an older one a plain PUBACK, as MQTT 3.1.1 (section 3.3.5) has no other answer but hanging up.
+ */
+export function createAccess(topics: Topics, sessions: Sessions) {
+  let broker: Aedes | undefined;
+  let waiting: (clientId: string) => number = () => 0;
+  let bridgeId: string | undefined;
+
+  /** Why `client` may not publish this; undefined when it may. */
+  function objection(client: Client | null, packet: PublishPacket): ErrorCode | undefined {
+    if (client === null) return topics.parse(packet.topic) === undefined ? "forbidden" : undefined;
+    if (sessions.isBridge(client.id)) {
+      bridgeId = client.id;
+      return topics.isDown(packet.topic) ? undefined : "invalid_topic";
+    }
+    const device = sessions.device(client);
+    if (device === undefined) return "forbidden";
+    if (!topics.mayPublish(device, packet.topic)) return "invalid_topic";
+    if (packet.payload.length > SIZES.bodyBytes) return "payload_too_large";
+    if (bridgeId !== undefined && waiting(bridgeId) >= MAX_WAITING) return "overloaded";
+    return undefined;
+  }
+
+  function tell(device: string, code: ErrorCode, topic: string): void {
+    const { title } = ERRORS[code];
+    const payload = JSON.stringify({ code, message: title, topic: topic.slice(0, 512) });
+    const packet = {
+      cmd: "publish" as const,
+      topic: topics.errors(device),
+      payload: Buffer.from(payload),
+      qos: 1 as const,
+      retain: false,
+      dup: false,
+    };
+    broker?.publish(packet, () => {});
+  }
+
+  const hooks: AedesOptions = {
+    authorizePublish(client, packet, done) {
+      const code = objection(client, packet);
+      if (code === undefined) {
+        // A retained `send` would be handed to the bridge again at every new subscription.
+        if (/\/(send|requests|replies)$/.test(packet.topic)) packet.retain = false;
+        return done(null);
+      }
+      const device = client === null ? undefined : sessions.device(client);
+      if (device !== undefined) tell(device, code, packet.topic);
+      if (client === null || client.version === 5) return done(new Error(code));
+      Object.assign(packet, { topic: NOWHERE, payload: Buffer.alloc(0), retain: false });
+      done(null);
+    },
+    authorizeSubscribe(client, subscription, done) {
+      const device = sessions.device(client);
+      const allowed = sessions.isBridge(client.id)
+        ? Object.values(topics.inbound()).includes(subscription.topic)
+        : device !== undefined && topics.maySubscribe(device, subscription.topic) &&
+          // Aedes mixes up the queue of a kept session when a delivery to it is filtered out.
+          (client.clean || topics.isOnlyDown(device, subscription.topic));
+      done(null, allowed ? subscription : null);
+    },
+    authorizeForward(client: Client, packet: AedesPublishPacket) {
+      if (sessions.isBridge(client.id)) return packet;
+      const device = sessions.device(client);
+      return device !== undefined && topics.mayReceive(device, packet.topic) ? packet : null;
+    },
+  };
+  return {
+    hooks,
+    start(started: Aedes, queued: (clientId: string) => number) {
+      broker = started;
+      waiting = queued;
+    },
+  };
+}

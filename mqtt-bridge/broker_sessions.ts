@@ -1,0 +1,84 @@
+import type { Client } from "aedes";
+
+/** One try to sign in, which a kick in the meantime makes worthless. */
+export interface SignInAttempt {
+  stands(): boolean;
+  end(): void;
+}
+
+const ADMINISTRATIVE_ACTION = 0x98;
+
+/** Which live connections belong to whom; aedes itself does not keep the username. */
+export class Sessions {
+  // Kept after the connection closed: a late delivery must not count as refused, it is queued.
+  readonly #owner = new WeakMap<Client, string>();
+  readonly #clients = new Map<string, Set<Client>>();
+  readonly #attempts = new Map<string, Set<{ kicked: boolean }>>();
+  readonly #bridges = new Set<string>();
+
+  constructor(readonly maxPerDevice: number) {}
+
+  /** Begins a sign-in; undefined when the device has as many connections as it may. */
+  attempt(client: Client, device: string): SignInAttempt | undefined {
+    const running = this.#attempts.get(device) ?? new Set();
+    if (running.size >= this.maxPerDevice || !this.#hasSpace(client, device)) return undefined;
+    const attempt = { kicked: false };
+    this.#attempts.set(device, running.add(attempt));
+    return {
+      stands: () => !attempt.kicked && this.#hasSpace(client, device),
+      end: () => {
+        running.delete(attempt);
+        if (running.size === 0) this.#attempts.delete(device);
+      },
+    };
+  }
+
+  /** Records a connection that signed in; `device` undefined: the bridge. */
+  open(client: Client, device: string | undefined): true {
+    if (device === undefined) this.#bridges.add(client.id);
+    else {
+      if (client.id !== device) forgetAtDisconnect(client);
+      const clients = this.#clients.get(device) ?? new Set();
+      this.#clients.set(device, clients.add(client));
+      this.#owner.set(client, device);
+      client.conn.once("close", () => this.close(client));
+    }
+    return true;
+  }
+
+  close(client: Client): void {
+    const device = this.#owner.get(client);
+    if (device === undefined) return;
+    const clients = this.#clients.get(device);
+    clients?.delete(client);
+    if (clients?.size === 0) this.#clients.delete(device);
+  }
+
+  /** Ends the connections of a device and the sign-ins that are under way. */
+  kick(device: string): void {
+    for (const attempt of this.#attempts.get(device) ?? []) attempt.kicked = true;
+    for (const client of [...this.#clients.get(device) ?? []]) {
+      client.disconnect({ reasonCode: ADMINISTRATIVE_ACTION });
+    }
+  }
+
+  /** The device that a client acts as; undefined for the bridge and for strangers. */
+  device(client: Client): string | undefined {
+    return this.#owner.get(client);
+  }
+
+  isBridge(clientId: string): boolean {
+    return this.#bridges.has(clientId);
+  }
+
+  /** A connection that replaces one with the same client id needs no more space. */
+  #hasSpace(client: Client, device: string): boolean {
+    const others = [...this.#clients.get(device) ?? []].filter((other) => other.id !== client.id);
+    return others.length < this.maxPerDevice;
+  }
+}
+
+/** Only the device's own id keeps a session: that bounds the number of sessions kept. */
+function forgetAtDisconnect(client: Client): void {
+  Object.assign(client, { clean: true, sessionExpiryInterval: 0 });
+}

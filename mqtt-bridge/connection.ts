@@ -1,0 +1,222 @@
+import type { Buffer } from "node:buffer";
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
+import { ConfabError } from "../lib/errors.ts";
+import { HeldAcks } from "./held_acks.ts";
+import type { PublishProperties } from "./payload.ts";
+import type { Publisher } from "./ports.ts";
+
+/** A message from the broker. */
+export interface Delivery {
+  topic: string;
+  payload: Uint8Array;
+  qos: 0 | 1 | 2;
+  /** Sent because of a new subscription, not because it was just published. */
+  retained: boolean;
+  properties: PublishProperties;
+  /** Lets the broker forget it. Without effect when the connection it came on has ended. */
+  acknowledge(): void;
+  /** Says that this may take long, so that the acknowledgements of later ones need not wait. */
+  letPass(): void;
+}
+
+/** A filter with its options; `rh` 2 asks for no retained messages. */
+export interface Subscription {
+  filter: string;
+  qos: 0 | 1;
+  rh: 0 | 2;
+}
+
+/** One connection, from CONNECT to its end. */
+export interface ConnectionOptions {
+  url: string;
+  username?: string | undefined;
+  password?: string | undefined;
+  /** Fixed: the broker keeps the session under it, and cuts off whoever used it before. */
+  clientId: string;
+  subscriptions: Subscription[];
+  /** Must not throw; the message stays in the window until the promise resolves. */
+  onDelivery(delivery: Delivery): Promise<void>;
+  /** Messages received and not yet done; beyond it nothing more is read. Default 2,048. */
+  window?: number;
+  /** Default 10,000: for the handshake, and for the broker's answer to a publish. */
+  deadlineMs?: number;
+}
+
+/** Why a connection ended. `taken_over`: somebody else connected with the same client id. */
+export type ConnectionEnd = "closed" | "taken_over" | "failed";
+
+const SESSION_SECONDS = 7 * 86_400;
+const SESSION_TAKEN_OVER = 0x8e;
+
+/** The bridge's MQTT 5 connection to Mosquitto or to the embedded broker. */
+export class Connection implements Publisher {
+  /** Resolves when the connection is over, whatever the reason; never rejects. */
+  readonly ended: Promise<ConnectionEnd>;
+  /** Resolves when it is connected and subscribed; rejects when that fails. */
+  readonly ready: Promise<void>;
+
+  readonly #client: MqttClient;
+  readonly #acks: HeldAcks;
+  readonly #options: ConnectionOptions;
+  readonly #pending = new Set<{ since: number; reject(error: Error): void }>();
+  readonly #paused: (() => void)[] = [];
+  readonly #watchdog: ReturnType<typeof setInterval>;
+  #inWindow = 0;
+  #end: ConnectionEnd = "closed";
+  #finish!: (end: ConnectionEnd) => void;
+  #over = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.ended = new Promise((resolve) => this.#finish = resolve);
+    this.#client = mqtt.connect(options.url, clientOptions(options));
+    this.#acks = new HeldAcks(this.#client);
+    this.#client.handleMessage = (packet, done) => this.#receive(packet, done);
+    this.#client.on("disconnect", (packet) => {
+      if (packet.reasonCode === SESSION_TAKEN_OVER) this.#end = "taken_over";
+    });
+    this.#client.on("close", () => this.#close());
+    this.ready = this.#connect();
+    this.ready.catch(() => this.#abandon());
+    this.#watchdog = setInterval(() => this.#checkDeadlines(), 1000);
+  }
+
+  publish(
+    topic: string,
+    payload: string,
+    options: { retain?: boolean; correlationData?: Uint8Array; qos?: 0 | 1 } = {},
+  ): Promise<void> {
+    if (this.#over || !this.#client.connected) return Promise.reject(unavailable());
+    return new Promise((resolve, reject) => {
+      const pending = { since: performance.now(), reject };
+      this.#pending.add(pending);
+      const properties = options.correlationData === undefined
+        ? {}
+        : { correlationData: options.correlationData as Buffer };
+      this.#client.publish(
+        topic,
+        payload,
+        { qos: options.qos ?? 1, retain: options.retain ?? false, properties },
+        (error) => {
+          if (!this.#pending.delete(pending)) return;
+          if (error) reject(unavailable(error));
+          else resolve();
+        },
+      );
+    });
+  }
+
+  /** Ends it; with `politely` the broker is told, otherwise the socket is dropped. */
+  async close({ politely = true }: { politely?: boolean } = {}): Promise<void> {
+    if (!this.#over) {
+      this.#acks.close();
+      if (politely && this.#client.connected) {
+        this.#client.end(false, { reasonCode: 0 });
+        const late = setTimeout(() => this.#abandon(), 500);
+        await this.ended;
+        clearTimeout(late);
+      } else this.#abandon();
+    }
+    await this.ended;
+  }
+
+  #connect(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#client.on("error", (error) => {
+        this.#end = this.#end === "closed" ? "failed" : this.#end;
+        reject(error);
+      });
+      this.ended.then(() => reject(unavailable()));
+      this.#client.once("connect", () => {
+        const wanted = this.#options.subscriptions.map(({ filter, qos, rh }) =>
+          [filter, { qos, rh }] as const
+        );
+        this.#client.subscribe(Object.fromEntries(wanted), (error) => {
+          if (error) reject(error);
+          else resolve();
+        });
+      });
+      this.#client.connect();
+    });
+  }
+
+  #receive(packet: IPublishPacket, done: (error?: Error) => void): void {
+    const { qos, messageId } = packet;
+    const held = qos === 1 && messageId !== undefined ? this.#acks.hold(messageId) : undefined;
+    this.#inWindow++;
+    this.#options.onDelivery(deliveryOf(packet, held)).catch(() => {}).finally(() => {
+      this.#inWindow--;
+      this.#paused.pop()?.();
+    });
+    if (this.#inWindow < (this.#options.window ?? 2048)) done();
+    else this.#paused.push(done);
+  }
+
+  #checkDeadlines(): void {
+    const [oldest] = this.#pending;
+    const limit = performance.now() - (this.#options.deadlineMs ?? 10_000);
+    if (oldest !== undefined && oldest.since < limit) this.#abandon();
+  }
+
+  #abandon(): void {
+    this.#client.end(true);
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearInterval(this.#watchdog);
+    this.#acks.close();
+    for (const pending of this.#pending) pending.reject(unavailable());
+    this.#pending.clear();
+    this.#client.end(true);
+    this.#finish(this.#end);
+  }
+}
+
+function clientOptions(options: ConnectionOptions): IClientOptions {
+  return {
+    clientId: options.clientId,
+    ...(options.username === undefined ? {} : { username: options.username }),
+    ...(options.password === undefined ? {} : { password: options.password }),
+    protocolVersion: 5,
+    clean: false,
+    keepalive: 15,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    connectTimeout: options.deadlineMs ?? 10_000,
+    manualConnect: true,
+    timerVariant: "native",
+    properties: {
+      sessionExpiryInterval: SESSION_SECONDS,
+      receiveMaximum: options.window ?? 2048,
+    },
+  };
+}
+
+function deliveryOf(
+  packet: IPublishPacket,
+  held: { acknowledge(): void; letPass(): void } | undefined,
+): Delivery {
+  const { responseTopic, correlationData, userProperties } = packet.properties ?? {};
+  const key = userProperties?.["client-id"];
+  const clientId = Array.isArray(key) ? key[0] : key;
+  return {
+    topic: packet.topic,
+    payload: packet.payload as Buffer,
+    qos: packet.qos,
+    retained: packet.retain,
+    properties: {
+      ...(clientId === undefined ? {} : { clientId }),
+      ...(correlationData === undefined ? {} : { correlationData }),
+      ...(responseTopic === undefined ? {} : { responseTopic }),
+    },
+    acknowledge: () => held?.acknowledge(),
+    letPass: () => held?.letPass(),
+  };
+}
+
+function unavailable(cause?: unknown): ConfabError {
+  return new ConfabError("unavailable", "The MQTT broker does not answer", { cause });
+}

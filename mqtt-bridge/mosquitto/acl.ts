@@ -1,0 +1,40 @@
+import { DOWN, UP } from "../topics.ts";
+
+/** Whom the file is made for. */
+export interface AclOptions {
+  /** Of all topics, such as `confab/`. */
+  prefix: string;
+  /** The bridge's username. */
+  bridgeUser: string;
+}
+
+/**
+ * The ACL file of Mosquitto: `%u` is the username, which is the device's id. It is read before
+ * the dynamic security plugin, which decides what the file does not allow; its defaults must
+ * therefore all be `deny` (see `dynsec.ts`).
+ */
+export function aclFile({ prefix, bridgeUser }: AclOptions): string {
+  const lines = (verb: string, device: string, patterns: readonly string[]) =>
+    patterns.map((pattern) => `${verb} ${prefix}d/${device}/${pattern}`);
+  return [
+    "# Made by `deno run mqtt-bridge/mosquitto/acl.ts`; a test compares it with the code.",
+    "",
+    `user ${bridgeUser}`,
+    ...lines("topic read", "+", UP),
+    ...lines("topic write", "+", DOWN),
+    "topic readwrite $CONTROL/dynamic-security/#",
+    "",
+    "# Every device, under its own id only.",
+    ...lines("pattern write", "%u", UP),
+    ...lines("pattern read", "%u", DOWN),
+    "",
+  ].join("\n");
+}
+
+/** The committed file is for these. */
+export const DEFAULTS: AclOptions = { prefix: "confab/", bridgeUser: "confab-bridge" };
+
+if (import.meta.main) {
+  const [prefix = DEFAULTS.prefix, bridgeUser = DEFAULTS.bridgeUser] = Deno.args;
+  await Deno.stdout.write(new TextEncoder().encode(aclFile({ prefix, bridgeUser })));
+}
