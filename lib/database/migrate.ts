@@ -39,6 +39,7 @@ export async function migrate(
   db: Database,
   migrations?: Migration[],
 ): Promise<{ applied: string[] }> {
+  await limitLockWaits(db);
   const present = await readApplied(db);
   const applied: string[] = [];
   for (const migration of migrations ?? await readMigrations()) {
@@ -48,6 +49,40 @@ export async function migrate(
     if (known === undefined && await apply(db, migration, hash)) applied.push(migration.name);
   }
   return { applied };
+}
+
+/**
+ * Drivers without sessions (HTTP) cannot set `lock_timeout` for each statement at no cost, so it
+ * becomes the default of this role in this database. A role that may not change its defaults waits
+ * for locks until the deadline of the call.
+ */
+async function limitLockWaits(db: Database): Promise<void> {
+  const present = await db.query(
+    `select from pg_db_role_setting
+     where setdatabase = (select oid from pg_database where datname = current_database())
+       and setrole = current_user::regrole and 'lock_timeout=1s' = any (setconfig)`,
+  );
+  if (present.length > 0) return;
+  await db.transaction([...underLock(), { text: LIMIT_LOCK_WAITS }], { timeoutMs: 2 * TIMEOUT_MS });
+}
+
+const LIMIT_LOCK_WAITS = `
+do $$ begin
+  execute format('alter role %I in database %I set lock_timeout = %L',
+    current_user, current_database(), '1s');
+exception when insufficient_privilege then null;
+end $$`;
+
+/** The first statements of a transaction that runs alone among all migrations of this database. */
+function underLock(): Statement[] {
+  return [
+    {
+      text:
+        `select set_config('lock_timeout', $1, true), set_config('statement_timeout', $1, true)`,
+      values: [String(TIMEOUT_MS)],
+    },
+    { text: "select pg_advisory_xact_lock($1)", values: [LOCK] },
+  ];
 }
 
 async function readApplied(db: Database): Promise<Map<string, string>> {
@@ -60,12 +95,7 @@ async function readApplied(db: Database): Promise<Map<string, string>> {
 /** True when the file was applied, false when another process did so first. */
 async function apply(db: Database, { name, sql }: Migration, hash: string): Promise<boolean> {
   const statements: Statement[] = [
-    {
-      text:
-        `select set_config('lock_timeout', $1, true), set_config('statement_timeout', $1, true)`,
-      values: [String(TIMEOUT_MS)],
-    },
-    { text: "select pg_advisory_xact_lock($1)", values: [LOCK] },
+    ...underLock(),
     { text: CREATE_TABLE },
     { text: CREATE_FUNCTION },
     { text: "select pg_temp.apply_migration($1, $2, $3) as outcome", values: [name, hash, sql] },

@@ -22,7 +22,10 @@ export type DatabaseFailure =
   | "unavailable"
   /** The connection ended or the deadline passed while the statement ran: it may have committed. */
   | "unknown"
-  /** The database waited too long for a lock (SQLSTATE 55P03) or chose a deadlock victim (40P01). */
+  /**
+   * Rolled back because of others: a lock was waited for too long (SQLSTATE 55P03), a deadlock
+   * needed a victim (40P01), or the server ended the statement before the deadline (57014).
+   */
   | "busy"
   /** The database refused this data (SQLSTATE classes 22, 23 and others): a repeat fails again. */
   | "rejected";
