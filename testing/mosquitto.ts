@@ -5,6 +5,7 @@
 import { aclFile } from "../mqtt-bridge/mosquitto/acl.ts";
 import { mosquittoConf } from "../mqtt-bridge/mosquitto/conf.ts";
 import { dynsecFile } from "../mqtt-bridge/mosquitto/dynsec.ts";
+import { findService, type Service } from "./services.ts";
 
 const PLUGINS = [
   "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so",
@@ -24,22 +25,14 @@ export interface TestMosquitto extends AsyncDisposable {
   kill(signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
 }
 
-/** Why Mosquitto cannot run here, or undefined. Throws when REQUIRE_SERVICES=1 says that it must. */
-export function whyNoMosquitto(): string | undefined {
-  const reason = missing();
-  if (reason !== undefined && Deno.env.get("REQUIRE_SERVICES") === "1") throw new Error(reason);
-  return reason;
-}
-
-function missing(): string | undefined {
-  try {
-    const { code, stdout, stderr } = new Deno.Command("mosquitto", { args: ["-h"] }).outputSync();
+/** Looks for a Mosquitto 2 on the PATH and its dynamic security plugin. */
+export function findMosquitto(): Promise<Service> {
+  return findService("Mosquitto 2", async () => {
+    const { stdout, stderr } = await new Deno.Command("mosquitto", { args: ["-h"] }).output();
     const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-    if (!/mosquitto version 2/.test(text)) return `mosquitto -h answered ${code}: not version 2`;
-  } catch (error) {
-    return `There is no mosquitto on the PATH (${(error as Error).message})`;
-  }
-  return plugin() === undefined ? "Mosquitto's dynamic security plugin was not found" : undefined;
+    if (!/mosquitto version 2/.test(text)) throw new Error("mosquitto is not version 2");
+    if (plugin() === undefined) throw new Error("its dynamic security plugin was not found");
+  });
 }
 
 function plugin(): string | undefined {
