@@ -1,0 +1,102 @@
+import type {
+  GlobalRole,
+  JoinedRoom,
+  LogEntry,
+  Member,
+  Message,
+  Metadata,
+  PrincipalKind,
+  PublicPrincipal,
+  Room,
+  Timestamp,
+} from "../protocol.ts";
+
+/** The signed-in principal. */
+export interface User {
+  id: string;
+  kind: PrincipalKind;
+  name: string;
+  username?: string;
+  role: GlobalRole;
+  createdAt: Timestamp;
+  metadata: Metadata;
+}
+
+/** The answer of register, login, guest and refresh; `expiresIn` in seconds. */
+export interface SessionAnswer {
+  user: User;
+  accessToken: string;
+  refreshToken: string;
+  expiresIn: number;
+}
+
+/** One page of a list; `next` continues it. */
+export interface Page<Item> {
+  items: Item[];
+  next: string | null;
+}
+
+/** Someone found by name. */
+export interface FoundUser extends PublicPrincipal {
+  username?: string;
+}
+
+/** A room, with one's own state when one is a member. */
+export type RoomAnswer = Room | JoinedRoom;
+
+/** Messages in ascending order, as of `head`. */
+export interface MessagePage {
+  messages: Message[];
+  head: number;
+  epoch: string;
+  hasMore: boolean;
+}
+
+/** Log entries in ascending order, as of `head`. */
+export interface LogPage {
+  entries: LogEntry[];
+  head: number;
+  epoch: string;
+  hasMore: boolean;
+}
+
+/** A stored message, or the stored result of an earlier identical request. */
+export interface MessageAnswer {
+  message: Message;
+  duplicate: boolean;
+}
+
+/** A device of one's own. */
+export interface Device {
+  id: string;
+  name: string;
+  createdAt: Timestamp;
+}
+
+/** How a device reaches the broker; `password` is shown this one time. */
+export interface MqttAccess {
+  host: string;
+  port: number;
+  tls: boolean;
+  clientId: string;
+  username: string;
+  password: string;
+  topics: Record<string, string>;
+}
+
+/** A device just made. */
+export interface DeviceAnswer {
+  device: Device;
+  mqtt: MqttAccess;
+}
+
+/** Read cursor and what is left unread. */
+export interface ReadAnswer {
+  read: number;
+  unread: number;
+}
+
+/** A membership as one answer. */
+export interface MemberAnswer {
+  member: Member;
+}

@@ -1,0 +1,169 @@
+import type {
+  JoinedRoom,
+  Member,
+  MessageBody,
+  Metadata,
+  PrincipalId,
+  Room,
+  RoomId,
+  RoomRole,
+} from "../protocol.ts";
+import type {
+  Device,
+  DeviceAnswer,
+  FoundUser,
+  LogPage,
+  MemberAnswer,
+  MessageAnswer,
+  MessagePage,
+  Page,
+  ReadAnswer,
+  RoomAnswer,
+  User,
+} from "./answers.ts";
+import { ConfabClientError } from "./errors.ts";
+import { exchange } from "./exchange.ts";
+import type { TokenProvider } from "./tokens.ts";
+
+type Query = Record<string, string | number | undefined>;
+
+/** What can be changed of a message. */
+export type MessageChange = Pick<MessageBody, "text" | "data" | "metadata"> & { clientId?: string };
+
+/**
+ * The REST routes as methods. A refused token is refreshed once and the request repeated;
+ * every failure is a {@link ConfabClientError}.
+ */
+export class RestClient {
+  #url: string;
+  #tokens: TokenProvider;
+  #fetch: typeof fetch;
+
+  constructor(options: { url: string; tokens: TokenProvider; fetch?: typeof fetch }) {
+    this.#url = options.url;
+    this.#tokens = options.tokens;
+    const send = options.fetch ?? fetch;
+    this.#fetch = (input, init) => send(input, init);
+  }
+
+  /** One signed request, for routes that have no method here. */
+  async request<Answer>(
+    method: string,
+    path: string,
+    options: { body?: object; query?: Query } = {},
+  ): Promise<Answer> {
+    const url = new URL(path, this.#url);
+    for (const [name, value] of Object.entries(options.query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const once = async (refresh: boolean) => {
+      const token = await this.#tokens.accessToken({ refresh });
+      return await exchange(this.#fetch, { method, url, token, body: options.body }) as Answer;
+    };
+    try {
+      return await once(false);
+    } catch (error) {
+      if (!(error instanceof ConfabClientError) || error.status !== 401) throw error;
+      return await once(true);
+    }
+  }
+
+  ticket(): Promise<{ ticket: string; expiresIn: number }> {
+    return this.request("POST", "/v1/auth/ticket");
+  }
+
+  me(): Promise<{ user: User }> {
+    return this.request("GET", "/v1/me");
+  }
+
+  searchUsers(q: string): Promise<Page<FoundUser>> {
+    return this.request("GET", "/v1/users", { query: { q } });
+  }
+
+  createRoom(room: {
+    name: string;
+    visibility: "public" | "private";
+    topic?: string;
+    metadata?: Metadata;
+  }): Promise<{ room: JoinedRoom }> {
+    return this.request("POST", "/v1/rooms", { body: room });
+  }
+
+  /** The rooms one is a member of. */
+  rooms(next?: string): Promise<Page<JoinedRoom>> {
+    return this.request("GET", "/v1/rooms", { query: { next, limit: 200 } });
+  }
+
+  publicRooms(q?: string, next?: string): Promise<Page<Room>> {
+    return this.request("GET", "/v1/rooms", { query: { visibility: "public", q, next } });
+  }
+
+  room(room: RoomId): Promise<{ room: RoomAnswer }> {
+    return this.request("GET", `/v1/rooms/${room}`);
+  }
+
+  /** The direct room with `user`, made when there is none yet. */
+  directRoom(user: PrincipalId): Promise<{ room: JoinedRoom }> {
+    return this.request("PUT", `/v1/direct/${user}`);
+  }
+
+  joinRoom(room: RoomId): Promise<{ room: JoinedRoom }> {
+    return this.request("POST", `/v1/rooms/${room}/join`);
+  }
+
+  leaveRoom(room: RoomId): Promise<void> {
+    return this.request("POST", `/v1/rooms/${room}/leave`);
+  }
+
+  members(room: RoomId, next?: string): Promise<Page<Member>> {
+    return this.request("GET", `/v1/rooms/${room}/members`, { query: { next, limit: 200 } });
+  }
+
+  putMember(room: RoomId, principal: PrincipalId, role?: RoomRole): Promise<MemberAnswer> {
+    return this.request("PUT", `/v1/rooms/${room}/members/${principal}`, {
+      body: role === undefined ? {} : { role },
+    });
+  }
+
+  removeMember(room: RoomId, principal: PrincipalId): Promise<void> {
+    return this.request("DELETE", `/v1/rooms/${room}/members/${principal}`);
+  }
+
+  messages(
+    room: RoomId,
+    query: { before?: number; after?: number; limit?: number } = {},
+  ): Promise<MessagePage> {
+    return this.request("GET", `/v1/rooms/${room}/messages`, { query });
+  }
+
+  sendMessage(room: RoomId, body: MessageBody & { clientId: string }): Promise<MessageAnswer> {
+    return this.request("POST", `/v1/rooms/${room}/messages`, { body });
+  }
+
+  editMessage(room: RoomId, seq: number, body: MessageChange): Promise<MessageAnswer> {
+    return this.request("PATCH", `/v1/rooms/${room}/messages/${seq}`, { body });
+  }
+
+  deleteMessage(room: RoomId, seq: number): Promise<MessageAnswer> {
+    return this.request("DELETE", `/v1/rooms/${room}/messages/${seq}`);
+  }
+
+  log(
+    room: RoomId,
+    query: { epoch: string; after: number; limit?: number },
+  ): Promise<LogPage> {
+    return this.request("GET", `/v1/rooms/${room}/log`, { query });
+  }
+
+  markRead(room: RoomId, seq: number): Promise<ReadAnswer> {
+    return this.request("PUT", `/v1/rooms/${room}/read`, { body: { seq } });
+  }
+
+  createDevice(device: { name: string }): Promise<DeviceAnswer> {
+    return this.request("POST", "/v1/devices", { body: device });
+  }
+
+  devices(next?: string): Promise<Page<Device>> {
+    return this.request("GET", "/v1/devices", { query: { next } });
+  }
+}
