@@ -48,6 +48,10 @@ export function untilReady(client: Client, deadlineMs: number): Promise<void> {
 /** Closes the connection and waits until its socket is gone. */
 export function closeClient(client: Client): Promise<void> {
   if (client.status === "end") return Promise.resolve();
+  if (client.status === "reconnecting") { // between two sockets, where no event would follow
+    client.disconnect();
+    return Promise.resolve();
+  }
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);

@@ -6,6 +6,7 @@
  * and pub/sub as server-sent events at `/subscribe/{channel}`.
  */
 import { Redis as Client } from "ioredis";
+import { closeClient } from "../../lib/redis/tcp_client.ts";
 
 /** A running gateway. */
 export interface UpstashGateway {
@@ -78,9 +79,7 @@ export async function startUpstashGateway(redisUrl: string): Promise<UpstashGate
     async close() {
       for (const end of streams) end();
       await server.shutdown();
-      const ended = new Promise((resolve) => client.once("end", resolve));
-      client.disconnect();
-      await ended;
+      await closeClient(client);
     },
   };
 }
