@@ -1,15 +1,18 @@
 /**
  * Runs the tests against one migrated template database: `deno task test [files and flags]`.
- * DENO_JOBS says how many files run at once (all cores when absent), TEST_DATABASE_URL which
- * server is used.
+ * DENO_JOBS says how many files run at once (all cores when absent). The server is one of our own
+ * for this run, or that of TEST_DATABASE_URL, where the user must be allowed to create databases.
  */
 import { migrate } from "../lib/database/migrate.ts";
 import { openPostgres } from "../lib/database/postgres.ts";
+import { startTestCluster } from "./cluster.ts";
 import { createDatabase } from "./database.ts";
 
+/** Returns the exit code of `deno test`. */
 async function runTests(server: string, args: string[]): Promise<number> {
   await using template = await createDatabase(server);
   {
+    // Closed before the tests start: a database somebody uses cannot be copied
     await using db = openPostgres(template.url);
     await migrate(db);
   }
@@ -25,8 +28,11 @@ async function runTests(server: string, args: string[]): Promise<number> {
   return code;
 }
 
-if (import.meta.main) {
-  const server = Deno.env.get("TEST_DATABASE_URL");
-  if (!server) throw new Error("Set TEST_DATABASE_URL");
-  Deno.exit(await runTests(server, Deno.args));
+async function main(): Promise<number> {
+  const given = Deno.env.get("TEST_DATABASE_URL");
+  if (given) return await runTests(given, Deno.args);
+  await using cluster = await startTestCluster();
+  return await runTests(cluster.url, Deno.args);
 }
+
+if (import.meta.main) Deno.exit(await main());
