@@ -2,7 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { Backoff } from "./backoff.ts";
 import { ManualClock } from "./testing/manual_clock.ts";
 
-Deno.test("Backoff spreads each wait over everything from zero to its ceiling", () => {
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
+
+Deno.test("Backoff spreads each wait over everything from zero to its ceiling", strict, () => {
   const clock = new ManualClock();
   const waits = (chance: number) => {
     clock.chance = chance;
@@ -14,7 +16,7 @@ Deno.test("Backoff spreads each wait over everything from zero to its ceiling", 
   assert(waits(0.999999).every((wait) => wait < 20_000));
 });
 
-Deno.test("Backoff never comes back before the time that the server asked for", () => {
+Deno.test("Backoff never comes back before the time that the server asked for", strict, () => {
   const clock = new ManualClock();
   clock.chance = 0;
   const backoff = new Backoff(clock);
@@ -24,7 +26,7 @@ Deno.test("Backoff never comes back before the time that the server asked for", 
   assertEquals(backoff.next(1e9) <= 5 * 60_000 + 1000, true);
 });
 
-Deno.test("Backoff starts from the shortest wait again after a reset", () => {
+Deno.test("Backoff starts from the shortest wait again after a reset", strict, () => {
   const backoff = new Backoff(new ManualClock());
   backoff.next();
   backoff.next();

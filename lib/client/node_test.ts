@@ -3,6 +3,8 @@ import { transformSync } from "amaro";
 import { serve } from "./testing/serve.ts";
 import { ScriptedServer } from "./testing/scripted_server.ts";
 
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
+
 const here = new URL("./", import.meta.url);
 
 /** The version of Node here, such as "v20.1.0", or why there is none. */
@@ -38,6 +40,7 @@ const node = await nodeVersion();
 Deno.test({
   name: `The SDK runs under Node ${node.version ?? `(skipped: ${node.reason})`}`,
   ignore: node.version === undefined && Deno.env.get("REQUIRE_SERVICES") !== "1",
+  ...strict,
   async fn() {
     const server = new ScriptedServer(() => Date.now());
     server.say("r", "zero");

@@ -4,10 +4,12 @@ import type { OutboxItem, OutboxStore } from "./outbox.ts";
 import { settle, until } from "./testing/manual_clock.ts";
 import { scene } from "./testing/scene.ts";
 
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
+
 const stored = (server: Awaited<ReturnType<typeof scene>>["server"]) =>
   server.room("r").messages().map(({ text }) => text);
 
-Deno.test("Outbox sends in order, one at a time", async () => {
+Deno.test("Outbox sends in order, one at a time", strict, async () => {
   const { client, server } = await scene();
   const room = client.room("r");
   const texts = Array.from({ length: 20 }, (_, i) => `m${i}`);
@@ -18,35 +20,39 @@ Deno.test("Outbox sends in order, one at a time", async () => {
   client.close();
 });
 
-Deno.test("Outbox keeps order and stores once when answers are lost with the connection", async () => {
-  const { clock, client, server } = await scene();
-  const room = client.room("r");
-  const seen: (string | undefined)[] = [];
-  room.on("message", ({ text }) => seen.push(text));
-  let sends = 0;
-  server.intercept = (frame, socket) => {
-    if (frame.type !== "send" || ++sends % 3 !== 0) return false;
-    server.room("r").send({ id: "me", kind: "user", name: "Me" }, frame.clientId, frame);
-    socket.close();
-    return true;
-  };
-  const texts = Array.from({ length: 10 }, (_, i) => `m${i}`);
-  let done = false;
-  const sent = Promise.all(texts.map((text) => room.send({ text }))).then(() => (done = true));
-  while (!done) {
-    await settle();
-    client.retryNow();
-    clock.advance(1000);
-  }
-  await sent;
-  assertEquals(stored(server), texts);
-  await until(() => seen.length === 10);
-  assertEquals(seen, texts);
-  client.close();
-});
+Deno.test(
+  "Outbox keeps order and stores once when answers are lost with the connection",
+  strict,
+  async () => {
+    const { clock, client, server } = await scene();
+    const room = client.room("r");
+    const seen: (string | undefined)[] = [];
+    room.on("message", ({ text }) => seen.push(text));
+    let sends = 0;
+    server.intercept = (frame, socket) => {
+      if (frame.type !== "send" || ++sends % 3 !== 0) return false;
+      server.room("r").send({ id: "me", kind: "user", name: "Me" }, frame.clientId, frame);
+      socket.close();
+      return true;
+    };
+    const texts = Array.from({ length: 10 }, (_, i) => `m${i}`);
+    let done = false;
+    const sent = Promise.all(texts.map((text) => room.send({ text }))).then(() => (done = true));
+    while (!done) {
+      await settle();
+      client.retryNow();
+      clock.advance(1000);
+    }
+    await sent;
+    assertEquals(stored(server), texts);
+    await until(() => seen.length === 10);
+    assertEquals(seen, texts);
+    client.close();
+  },
+);
 
 for (const code of ["rate_limited", "outcome_unknown", "unavailable", "internal"]) {
-  Deno.test(`Outbox repeats with the same clientId after ${code}`, async () => {
+  Deno.test(`Outbox repeats with the same clientId after ${code}`, strict, async () => {
     const { clock, client, server } = await scene();
     const ids: string[] = [];
     server.intercept = (frame, socket) => {
@@ -73,45 +79,53 @@ for (const code of ["rate_limited", "outcome_unknown", "unavailable", "internal"
   });
 }
 
-Deno.test("Outbox keeps a refused message for another try and goes on with the next", async () => {
-  const { client, server } = await scene();
-  let refuse = true;
-  server.intercept = (frame, socket) => {
-    if (frame.type !== "send" || frame.text !== "bad" || !refuse) return false;
-    socket.send({ type: "error", id: frame.id, code: "read_only", message: "You may read only" });
-    return true;
-  };
-  const room = client.room("r");
-  const bad = assertRejects(() => room.send({ text: "bad" }, "bad-1"), ConfabClientError);
-  await room.send({ text: "good" });
-  assertEquals((await bad).code, "read_only");
-  const [item] = room.outbox.items;
-  assertEquals([item?.state, item?.error?.code], ["failed", "read_only"]);
-  refuse = false;
-  room.outbox.retry("bad-1");
-  await until(() => room.outbox.items.length === 0);
-  assertEquals(stored(server), ["good", "bad"]);
-  client.close();
-});
+Deno.test(
+  "Outbox keeps a refused message for another try and goes on with the next",
+  strict,
+  async () => {
+    const { client, server } = await scene();
+    let refuse = true;
+    server.intercept = (frame, socket) => {
+      if (frame.type !== "send" || frame.text !== "bad" || !refuse) return false;
+      socket.send({ type: "error", id: frame.id, code: "read_only", message: "You may read only" });
+      return true;
+    };
+    const room = client.room("r");
+    const bad = assertRejects(() => room.send({ text: "bad" }, "bad-1"), ConfabClientError);
+    await room.send({ text: "good" });
+    assertEquals((await bad).code, "read_only");
+    const [item] = room.outbox.items;
+    assertEquals([item?.state, item?.error?.code], ["failed", "read_only"]);
+    refuse = false;
+    room.outbox.retry("bad-1");
+    await until(() => room.outbox.items.length === 0);
+    assertEquals(stored(server), ["good", "bad"]);
+    client.close();
+  },
+);
 
-Deno.test("Outbox gives up on a message that always ends in an internal error", async () => {
-  const { clock, client, server } = await scene();
-  server.intercept = (frame, socket) => {
-    if (frame.type !== "send") return false;
-    socket.send({ type: "error", id: frame.id, code: "internal", message: "Oops" });
-    return true;
-  };
-  const sent = assertRejects(() => client.room("r").send({ text: "poison" }), ConfabClientError);
-  for (let tries = 1; tries <= 5; tries++) {
-    await until(() => server.socket.got("send").length === tries);
-    await settle();
-    clock.advance(5000);
-  }
-  assertEquals((await sent).code, "internal");
-  client.close();
-});
+Deno.test(
+  "Outbox gives up on a message that always ends in an internal error",
+  strict,
+  async () => {
+    const { clock, client, server } = await scene();
+    server.intercept = (frame, socket) => {
+      if (frame.type !== "send") return false;
+      socket.send({ type: "error", id: frame.id, code: "internal", message: "Oops" });
+      return true;
+    };
+    const sent = assertRejects(() => client.room("r").send({ text: "poison" }), ConfabClientError);
+    for (let tries = 1; tries <= 5; tries++) {
+      await until(() => server.socket.got("send").length === tries);
+      await settle();
+      clock.advance(5000);
+    }
+    assertEquals((await sent).code, "internal");
+    client.close();
+  },
+);
 
-Deno.test("Outbox sends after a reload what was not sent before it", async () => {
+Deno.test("Outbox sends after a reload what was not sent before it", strict, async () => {
   const kept = new Map<string, OutboxItem>();
   const outboxStore: OutboxStore = {
     load: () => [...kept.values()],
@@ -132,7 +146,7 @@ Deno.test("Outbox sends after a reload what was not sent before it", async () =>
   after.client.close();
 });
 
-Deno.test("Outbox holds no more than it may", async () => {
+Deno.test("Outbox holds no more than it may", strict, async () => {
   const { client, server } = await scene({ maxOutboxItems: 2 });
   server.intercept = (frame) => frame.type === "send";
   const room = client.room("r");
@@ -143,7 +157,7 @@ Deno.test("Outbox holds no more than it may", async () => {
   client.close();
 });
 
-Deno.test("Room repeats an edit with the same clientId until it is answered", async () => {
+Deno.test("Room repeats an edit with the same clientId until it is answered", strict, async () => {
   const { clock, client, server } = await scene();
   const room = client.room("r");
   await room.load();

@@ -6,6 +6,8 @@ import { refusal } from "./testing/scripted_rest.ts";
 import { OTHER, visible } from "./testing/scripted_server.ts";
 import { scene } from "./testing/scene.ts";
 
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
+
 function listen(room: Room) {
   const seen: string[] = [];
   room.on("message", ({ text }) => seen.push(text ?? ""));
@@ -30,7 +32,7 @@ async function joined() {
   return { ...all, log, room, seen, reconnect };
 }
 
-Deno.test("Room shows what was there and what comes", async () => {
+Deno.test("Room shows what was there and what comes", strict, async () => {
   const { client, server, room, seen } = await joined();
   server.say("r", "four");
   await until(() => seen.length === 1);
@@ -39,24 +41,28 @@ Deno.test("Room shows what was there and what comes", async () => {
   client.close();
 });
 
-Deno.test("Room goes on from its cursor after a reconnect, without gap or double", async () => {
-  const { client, server, room, seen, reconnect } = await joined();
-  server.say("r", "four");
-  await until(() => seen.length === 1);
-  server.socket.close();
-  await until(() => client.state.name === "waiting");
-  server.say("r", "five");
-  server.room("r").change(OTHER, 1, "one, edited");
-  server.room("r").change(OTHER, 2, undefined);
-  await reconnect();
-  await until(() => seen.length === 4);
-  assertEquals(seen, ["four", "five", "edited one, edited", "deleted"]);
-  assertEquals(texts(room), ["one, edited", undefined, "three", "four", "five"]);
-  assertEquals([server.socket.got("join")[0]?.after, room.unread], [4, 7]);
-  client.close();
-});
+Deno.test(
+  "Room goes on from its cursor after a reconnect, without gap or double",
+  strict,
+  async () => {
+    const { client, server, room, seen, reconnect } = await joined();
+    server.say("r", "four");
+    await until(() => seen.length === 1);
+    server.socket.close();
+    await until(() => client.state.name === "waiting");
+    server.say("r", "five");
+    server.room("r").change(OTHER, 1, "one, edited");
+    server.room("r").change(OTHER, 2, undefined);
+    await reconnect();
+    await until(() => seen.length === 4);
+    assertEquals(seen, ["four", "five", "edited one, edited", "deleted"]);
+    assertEquals(texts(room), ["one, edited", undefined, "three", "four", "five"]);
+    assertEquals([server.socket.got("join")[0]?.after, room.unread], [4, 7]);
+    client.close();
+  },
+);
 
-Deno.test("Room starts over when its cursor is of no use", async () => {
+Deno.test("Room starts over when its cursor is of no use", strict, async () => {
   const { client, server, log, room, seen, reconnect } = await joined();
   server.socket.close();
   await until(() => client.state.name === "waiting");
@@ -72,7 +78,7 @@ Deno.test("Room starts over when its cursor is of no use", async () => {
   client.close();
 });
 
-Deno.test("Room fetches what is missing before it shows what came early", async () => {
+Deno.test("Room fetches what is missing before it shows what came early", strict, async () => {
   const { client, server, seen } = await joined();
   server.silent = true;
   server.say("r", "four");
@@ -86,18 +92,22 @@ Deno.test("Room fetches what is missing before it shows what came early", async 
   client.close();
 });
 
-Deno.test("Room fetches the last message before a silence when the heads show it", async () => {
-  const { clock, client, server, seen } = await joined();
-  server.silent = true;
-  server.say("r", "four");
-  server.socket.send({ type: "heads", rooms: { r: 4 } });
-  await settle();
-  clock.advance(700);
-  await until(() => seen.length === 1);
-  client.close();
-});
+Deno.test(
+  "Room fetches the last message before a silence when the heads show it",
+  strict,
+  async () => {
+    const { clock, client, server, seen } = await joined();
+    server.silent = true;
+    server.say("r", "four");
+    server.socket.send({ type: "heads", rooms: { r: 4 } });
+    await settle();
+    clock.advance(700);
+    await until(() => seen.length === 1);
+    client.close();
+  },
+);
 
-Deno.test("Room reads the log again when that fails for a while", async () => {
+Deno.test("Room reads the log again when that fails for a while", strict, async () => {
   const { clock, client, server, seen } = await joined();
   let refused = 0;
   server.rest.intercept = (path) => {
@@ -118,7 +128,7 @@ Deno.test("Room reads the log again when that fails for a while", async () => {
   client.close();
 });
 
-Deno.test("Room starts over when the log has changed its epoch", async () => {
+Deno.test("Room starts over when the log has changed its epoch", strict, async () => {
   const { client, server, log, room, seen } = await joined();
   log.rewind(2);
   server.say("r", "after the restore");
@@ -127,7 +137,7 @@ Deno.test("Room starts over when the log has changed its epoch", async () => {
   client.close();
 });
 
-Deno.test("Room shows every entry once, however often it arrives", async () => {
+Deno.test("Room shows every entry once, however often it arrives", strict, async () => {
   const { client, server, log, seen } = await joined();
   const entry = server.say("r", "four");
   const event = { type: "event", ...visible(entry) } as const;
@@ -138,7 +148,7 @@ Deno.test("Room shows every entry once, however often it arrives", async () => {
   client.close();
 });
 
-Deno.test("Room passes over entries of kinds it does not know", async () => {
+Deno.test("Room passes over entries of kinds it does not know", strict, async () => {
   const { client, server, log, seen } = await joined();
   // A later version of the server may send this.
   const unknown = { type: "message.pinned", actor: OTHER, at: "2030-01-01T00:00:00.000Z" };
@@ -149,7 +159,7 @@ Deno.test("Room passes over entries of kinds it does not know", async () => {
   client.close();
 });
 
-Deno.test("Room applies a change to a page that was read before it", async () => {
+Deno.test("Room applies a change to a page that was read before it", strict, async () => {
   const { client, server, room } = await joined();
   const other = client.room("s");
   for (let i = 1; i <= 8; i++) server.say("s", `s${i}`);
@@ -173,7 +183,7 @@ Deno.test("Room applies a change to a page that was read before it", async () =>
   client.close();
 });
 
-Deno.test("Room ends when the server evicts from it, and says why", async () => {
+Deno.test("Room ends when the server evicts from it, and says why", strict, async () => {
   const { client, server, room } = await joined();
   const evictions: string[] = [];
   room.on("evicted", ({ code }) => evictions.push(code));
@@ -183,7 +193,7 @@ Deno.test("Room ends when the server evicts from it, and says why", async () => 
   client.close();
 });
 
-Deno.test("Room says when the server refuses the join", async () => {
+Deno.test("Room says when the server refuses the join", strict, async () => {
   const { client, server } = await scene();
   server.intercept = (frame, socket) => {
     if (frame.type !== "join") return false;
@@ -195,7 +205,7 @@ Deno.test("Room says when the server refuses the join", async () => {
   client.close();
 });
 
-Deno.test("Room joins again after a transient refusal", async () => {
+Deno.test("Room joins again after a transient refusal", strict, async () => {
   const { clock, client, server } = await scene();
   let refused = false;
   server.intercept = (frame, socket) => {
@@ -213,19 +223,23 @@ Deno.test("Room joins again after a transient refusal", async () => {
   client.close();
 });
 
-Deno.test("Room tells the read cursor once for many reads, and never lowers it", async () => {
-  const { clock, client, server, room } = await joined();
-  room.markRead(1);
-  room.markRead(3);
-  room.markRead(2);
-  assertEquals([room.read, room.unread], [3, 0]);
-  clock.advance(400);
-  await until(() => server.room("r").read === 3);
-  assertEquals(server.socket.got("read").map(({ seq }) => seq), [3]);
-  client.close();
-});
+Deno.test(
+  "Room tells the read cursor once for many reads, and never lowers it",
+  strict,
+  async () => {
+    const { clock, client, server, room } = await joined();
+    room.markRead(1);
+    room.markRead(3);
+    room.markRead(2);
+    assertEquals([room.read, room.unread], [3, 0]);
+    clock.advance(400);
+    await until(() => server.room("r").read === 3);
+    assertEquals(server.socket.got("read").map(({ seq }) => seq), [3]);
+    client.close();
+  },
+);
 
-Deno.test("Room says that one is typing at most every three seconds", async () => {
+Deno.test("Room says that one is typing at most every three seconds", strict, async () => {
   const { clock, client, server, room } = await joined();
   for (let i = 0; i < 7; i++) {
     room.typing();

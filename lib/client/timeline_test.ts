@@ -3,6 +3,8 @@ import type { Message } from "../protocol.ts";
 import { Timeline } from "./timeline.ts";
 import { OTHER } from "./testing/scripted_server.ts";
 
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
+
 function message(seq: number, text = `m${seq}`, updatedSeq = seq): Message {
   const at = "2030-01-01T00:00:00.000Z";
   return { room: "r", seq, sender: OTHER, at, text, attachments: [], updatedSeq };
@@ -10,7 +12,7 @@ function message(seq: number, text = `m${seq}`, updatedSeq = seq): Message {
 
 const texts = (timeline: Timeline) => timeline.messages.map(({ text }) => text);
 
-Deno.test("Timeline keeps messages in order of seq, each once", () => {
+Deno.test("Timeline keeps messages in order of seq, each once", strict, () => {
   const timeline = new Timeline();
   for (const seq of [3, 4, 4, 7]) timeline.add(message(seq));
   timeline.beginLoad().merge([1, 2, 3].map((seq) => message(seq)), true);
@@ -18,7 +20,7 @@ Deno.test("Timeline keeps messages in order of seq, each once", () => {
   assertEquals(timeline.hasEarlier, true);
 });
 
-Deno.test("Timeline ignores a change that is not newer than what it holds", () => {
+Deno.test("Timeline ignores a change that is not newer than what it holds", strict, () => {
   const timeline = new Timeline();
   timeline.add(message(1, "as of 5", 5));
   assertEquals(timeline.change(4, message(1, "as of 4", 4)), false);
@@ -27,14 +29,14 @@ Deno.test("Timeline ignores a change that is not newer than what it holds", () =
   assertEquals(texts(timeline), ["as of 6"]);
 });
 
-Deno.test("Timeline ignores a change of a message that it does not hold", () => {
+Deno.test("Timeline ignores a change of a message that it does not hold", strict, () => {
   const timeline = new Timeline();
   timeline.add(message(5));
   assertEquals(timeline.change(6, message(2, "edited", 6)), false);
   assertEquals(texts(timeline), ["m5"]);
 });
 
-Deno.test("Timeline applies changes that overtook the page they belong to", () => {
+Deno.test("Timeline applies changes that overtook the page they belong to", strict, () => {
   const timeline = new Timeline();
   timeline.add(message(5));
   const load = timeline.beginLoad();
@@ -43,9 +45,13 @@ Deno.test("Timeline applies changes that overtook the page they belong to", () =
   assertEquals(texts(timeline), ["m1", "edited", "m5"]);
 });
 
-Deno.test("Timeline drops its oldest messages when it is full and says that they exist", () => {
-  const timeline = new Timeline(10);
-  for (let seq = 1; seq <= 11; seq++) timeline.add(message(seq));
-  assertEquals(texts(timeline), ["m4", "m5", "m6", "m7", "m8", "m9", "m10", "m11"]);
-  assertEquals(timeline.hasEarlier, true);
-});
+Deno.test(
+  "Timeline drops its oldest messages when it is full and says that they exist",
+  strict,
+  () => {
+    const timeline = new Timeline(10);
+    for (let seq = 1; seq <= 11; seq++) timeline.add(message(seq));
+    assertEquals(texts(timeline), ["m4", "m5", "m6", "m7", "m8", "m9", "m10", "m11"]);
+    assertEquals(timeline.hasEarlier, true);
+  },
+);

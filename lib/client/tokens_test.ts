@@ -7,6 +7,8 @@ import { ManualClock } from "./testing/manual_clock.ts";
 import { refusal } from "./testing/scripted_rest.ts";
 import { ScriptedServer } from "./testing/scripted_server.ts";
 
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
+
 const url = "http://confab.test";
 
 async function signedIn() {
@@ -21,16 +23,20 @@ async function signedIn() {
   return { clock, server, store, make, tokens };
 }
 
-Deno.test("SessionTokens refreshes once for everybody who asks at the same time", async () => {
-  const { server, tokens } = await signedIn();
-  const asked = Array.from({ length: 5 }, () => tokens.accessToken({ refresh: true }));
-  assertEquals(await Promise.all(asked), Array(5).fill("token-1"));
-  assertEquals(server.rest.refreshes, 1);
-  assertEquals(await tokens.accessToken({ refresh: true }), "token-1");
-  assertEquals(server.rest.refreshes, 1);
-});
+Deno.test(
+  "SessionTokens refreshes once for everybody who asks at the same time",
+  strict,
+  async () => {
+    const { server, tokens } = await signedIn();
+    const asked = Array.from({ length: 5 }, () => tokens.accessToken({ refresh: true }));
+    assertEquals(await Promise.all(asked), Array(5).fill("token-1"));
+    assertEquals(server.rest.refreshes, 1);
+    assertEquals(await tokens.accessToken({ refresh: true }), "token-1");
+    assertEquals(server.rest.refreshes, 1);
+  },
+);
 
-Deno.test("SessionTokens renews a token shortly before it ends", async () => {
+Deno.test("SessionTokens renews a token shortly before it ends", strict, async () => {
   const { clock, server, tokens } = await signedIn();
   assertEquals(await tokens.accessToken({ refresh: false }), "token-0");
   clock.advance(811_000);
@@ -38,12 +44,12 @@ Deno.test("SessionTokens renews a token shortly before it ends", async () => {
   assertEquals(server.rest.refreshes, 1);
 });
 
-Deno.test("SessionTokens keeps the session through a reload", async () => {
+Deno.test("SessionTokens keeps the session through a reload", strict, async () => {
   const { make } = await signedIn();
   assertEquals(await make().accessToken({ refresh: false }), "token-0");
 });
 
-Deno.test("SessionTokens takes over what another tab has refreshed", async () => {
+Deno.test("SessionTokens takes over what another tab has refreshed", strict, async () => {
   const { server, make, tokens } = await signedIn();
   const other = make();
   await other.accessToken({ refresh: true });
@@ -51,31 +57,39 @@ Deno.test("SessionTokens takes over what another tab has refreshed", async () =>
   assertEquals(server.rest.refreshes, 1);
 });
 
-Deno.test("SessionTokens forgets the session when the refresh is refused, not when it fails", async () => {
-  const { server, store, tokens } = await signedIn();
-  server.rest.intercept = () => refusal(503, "unavailable");
-  const failed = await assertRejects(
-    () => tokens.accessToken({ refresh: true }),
-    ConfabClientError,
-  );
-  assertEquals([failed.code, store.load()?.accessToken], ["unavailable", "token-0"]);
-  server.rest.intercept = () => refusal(401, "refresh_reused");
-  await assertRejects(() => tokens.accessToken({ refresh: true }), ConfabClientError);
-  assertEquals([tokens.session, store.load()], [undefined, undefined]);
-});
+Deno.test(
+  "SessionTokens forgets the session when the refresh is refused, not when it fails",
+  strict,
+  async () => {
+    const { server, store, tokens } = await signedIn();
+    server.rest.intercept = () => refusal(503, "unavailable");
+    const failed = await assertRejects(
+      () => tokens.accessToken({ refresh: true }),
+      ConfabClientError,
+    );
+    assertEquals([failed.code, store.load()?.accessToken], ["unavailable", "token-0"]);
+    server.rest.intercept = () => refusal(401, "refresh_reused");
+    await assertRejects(() => tokens.accessToken({ refresh: true }), ConfabClientError);
+    assertEquals([tokens.session, store.load()], [undefined, undefined]);
+  },
+);
 
-Deno.test("SessionTokens stays signed out when the answer comes after the logout", async () => {
-  const { server, store, tokens } = await signedIn();
-  const gate = Promise.withResolvers<undefined>();
-  server.rest.intercept = (path) => path.endsWith("refresh") ? gate.promise : undefined;
-  const refreshed = tokens.accessToken({ refresh: true });
-  await tokens.logout();
-  gate.resolve(undefined);
-  await assertRejects(() => refreshed, ConfabClientError);
-  assertEquals([tokens.session, store.load()], [undefined, undefined]);
-});
+Deno.test(
+  "SessionTokens stays signed out when the answer comes after the logout",
+  strict,
+  async () => {
+    const { server, store, tokens } = await signedIn();
+    const gate = Promise.withResolvers<undefined>();
+    server.rest.intercept = (path) => path.endsWith("refresh") ? gate.promise : undefined;
+    const refreshed = tokens.accessToken({ refresh: true });
+    await tokens.logout();
+    gate.resolve(undefined);
+    await assertRejects(() => refreshed, ConfabClientError);
+    assertEquals([tokens.session, store.load()], [undefined, undefined]);
+  },
+);
 
-Deno.test("RestClient repeats a request once with a fresh token", async () => {
+Deno.test("RestClient repeats a request once with a fresh token", strict, async () => {
   const { clock, server, tokens } = await signedIn();
   const rest = new RestClient({ url, tokens, fetch: server.fetch });
   server.rest.valid.clear();
@@ -88,7 +102,7 @@ Deno.test("RestClient repeats a request once with a fresh token", async () => {
   assertEquals([error.code, error.status, server.rest.refreshes], ["session_revoked", 401, 2]);
 });
 
-Deno.test("RestClient tells a proxy's page from an answer of Confab", async () => {
+Deno.test("RestClient tells a proxy's page from an answer of Confab", strict, async () => {
   const { server, tokens } = await signedIn();
   const rest = new RestClient({ url, tokens, fetch: server.fetch });
   server.rest.intercept = () => new Response("<h1>Bad gateway</h1>", { status: 502 });
