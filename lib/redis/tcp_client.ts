@@ -4,6 +4,9 @@ import type { Log } from "../log.ts";
 
 export type { Client };
 
+/** How long a socket may take to close before it is destroyed, in milliseconds. */
+const DISCONNECT_MS = 100;
+
 /** Connects in the background and for ever; nothing is queued while the server is away. */
 export function connectClient(url: string, log: Log, deadlineMs: number): Client {
   const client = new Client(url, {
@@ -11,7 +14,7 @@ export function connectClient(url: string, log: Log, deadlineMs: number): Client
     commandTimeout: deadlineMs,
     connectTimeout: deadlineMs,
     socketTimeout: 2 * deadlineMs,
-    disconnectTimeout: 100,
+    disconnectTimeout: DISCONNECT_MS,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
@@ -48,16 +51,14 @@ export function untilReady(client: Client, deadlineMs: number): Promise<void> {
 /** Closes the connection and waits until its socket is gone. */
 export function closeClient(client: Client): Promise<void> {
   if (client.status === "end") return Promise.resolve();
-  if (client.status === "reconnecting") { // between two sockets, where no event would follow
-    client.disconnect();
-    return Promise.resolve();
-  }
+  // Between two sockets no event follows, but the client's own timer for the old one still runs.
+  const waitMs = client.status === "reconnecting" ? DISCONNECT_MS + 20 : 1_000;
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);
       resolve();
     };
-    const timer = setTimeout(end, 1_000);
+    const timer = setTimeout(end, waitMs);
     client.once("end", end);
     client.disconnect();
   });
