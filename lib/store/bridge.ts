@@ -1,0 +1,127 @@
+import type { Database } from "../database/mod.ts";
+import type { PrincipalId, RoomId } from "../protocol.ts";
+import type { LeaseKey } from "./bridge_lease.ts";
+
+/** A room that the bridge must look at. */
+export interface StoredBridgeRoom {
+  room: RoomId;
+  head: number;
+  cursor: number | undefined;
+  /** The lowest seq at which a present device member joined. */
+  firstJoined: number | undefined;
+}
+
+/** The rooms that have members which are devices, and those that have a cursor. */
+export async function readBridgeRooms(db: Database): Promise<StoredBridgeRoom[]> {
+  const rows = await db.query<
+    { id: string; head: number; cursor: number | null; first_joined: number | null }
+  >(
+    `select r.id, r.head, c.seq as cursor, d.first_joined
+     from rooms r
+     left join bridge_cursors c on c.room_id = r.id
+     left join (
+       select m.room_id, min(m.joined_seq) as first_joined
+       from members m join devices x on x.id = m.principal_id
+       join principals p on p.id = x.id and p.disabled_at is null
+       group by m.room_id) d on d.room_id = r.id
+     where r.deleted_at is null and (c.room_id is not null or d.room_id is not null)`,
+  );
+  return rows.map((row) => ({
+    room: row.id,
+    head: row.head,
+    cursor: row.cursor ?? undefined,
+    firstJoined: row.first_joined ?? undefined,
+  }));
+}
+
+/**
+ * The devices that were members when the log stood at `seq`: those who joined by then and are
+ * still there, and those whose first change of membership after it was to go.
+ */
+export async function readDevicesAt(
+  db: Database,
+  room: RoomId,
+  seq: number,
+): Promise<PrincipalId[]> {
+  const rows = await db.query<{ id: string }>(
+    `select x.id from members m join devices x on x.id = m.principal_id
+     join principals p on p.id = x.id and p.disabled_at is null
+     where m.room_id = $1 and m.joined_seq <= $2
+     union
+     select x.id from (
+       select distinct on (e.subject_id) e.subject_id, e.type from entries e
+       where e.room_id = $1 and e.seq > $2
+         and e.type in ('member.joined', 'member.left', 'member.removed')
+       order by e.subject_id, e.seq) first
+     join devices x on x.id = first.subject_id
+     join principals p on p.id = x.id and p.disabled_at is null
+     where first.type <> 'member.joined'`,
+    [room, seq],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Stores cursors while the lease is held; false: it is not, and nothing was stored. */
+export async function saveCursors(
+  db: Database,
+  lease: LeaseKey,
+  cursors: ReadonlyMap<RoomId, number>,
+): Promise<boolean> {
+  // Sharing the lease's row makes a new holder wait for this, so that no late write follows its reads.
+  const rows = await db.query<{ held: boolean }>(
+    `with lease as materialized (
+       select 1 from leases
+       where name = $1 and holder = $2 and term = $3 and expires_at > clock_timestamp() for share),
+     saved as (
+       insert into bridge_cursors (room_id, seq)
+       select r.id, t.seq from lease, unnest($4::uuid[], $5::bigint[]) as t(room, seq)
+       join rooms r on r.id = t.room
+       on conflict (room_id) do update set seq = excluded.seq)
+     select exists (select 1 from lease) as held`,
+    [lease.name, lease.holder, lease.term, [...cursors.keys()], [...cursors.values()]],
+  );
+  return rows[0]?.held === true;
+}
+
+/** Forgets the cursors of rooms that no device is in any more, while the lease is held. */
+export async function dropCursors(db: Database, lease: LeaseKey, rooms: RoomId[]): Promise<void> {
+  await db.query(
+    `with lease as materialized (
+       select 1 from leases
+       where name = $1 and holder = $2 and term = $3 and expires_at > clock_timestamp() for share)
+     delete from bridge_cursors c using lease where c.room_id = any ($4::uuid[])`,
+    [lease.name, lease.holder, lease.term, rooms],
+  );
+}
+
+/** What a broker must know of a device. */
+export interface StoredCredential {
+  id: PrincipalId;
+  generation: number;
+  disabled: boolean;
+}
+
+interface CredentialRow extends Record<string, unknown> {
+  id: string;
+  generation: number;
+  disabled: boolean;
+}
+
+const CREDENTIALS = `select d.id, d.generation, p.disabled_at is not null as disabled
+  from devices d join principals p on p.id = d.id`;
+
+/** The devices whose access has not ended. */
+export function readCredentials(db: Database): Promise<StoredCredential[]> {
+  return db.query<CredentialRow>(
+    `${CREDENTIALS} where p.disabled_at is null order by d.id`,
+  );
+}
+
+/** One device, disabled or not; undefined when there is none. */
+export async function readCredential(
+  db: Database,
+  id: PrincipalId,
+): Promise<StoredCredential | undefined> {
+  const rows = await db.query<CredentialRow>(`${CREDENTIALS} where d.id = $1`, [id]);
+  return rows[0];
+}
