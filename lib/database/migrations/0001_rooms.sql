@@ -20,6 +20,9 @@ create table principals (
 );
 create unique index principals_username on principals (lower(username)) where username is not null;
 create index principals_name on principals (lower(name) text_pattern_ops) where kind = 'user';
+create index principals_username_prefix on principals (lower(username) text_pattern_ops)
+  where kind = 'user';
+create index principals_disabled on principals (disabled_at) where disabled_at is not null;
 
 create table passwords (
   principal_id uuid primary key references principals on delete cascade,
@@ -43,6 +46,7 @@ create table sessions (
 );
 create index sessions_principal on sessions (principal_id);
 create index sessions_expiry on sessions (expires_at);
+create index sessions_revoked on sessions (revoked_at) where revoked_at is not null;
 
 -- Connection tickets that were used: a row makes the second use fail.
 create table tickets (
