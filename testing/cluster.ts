@@ -1,4 +1,4 @@
-import { statfs } from "node:fs/promises";
+import { statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { startEmbedded } from "../lib/database/embedded.ts";
 
@@ -15,8 +15,7 @@ const ROOM_BYTES = 2 * 1024 ** 3;
  * never waits for a disk.
  */
 export async function startTestCluster(): Promise<AsyncDisposable & { url: string }> {
-  const room = await statfs(MEMORY).then((fs) => fs.bavail * fs.bsize, () => 0);
-  const parent = room >= ROOM_BYTES ? MEMORY : tmpdir();
+  const parent = roomIn(MEMORY) >= ROOM_BYTES ? MEMORY : tmpdir();
   await removeLeftovers(parent);
   const dir = await Deno.makeTempDir({ dir: parent, prefix: PREFIX });
   const remove = () => Deno.remove(dir, { recursive: true });
@@ -33,6 +32,16 @@ export async function startTestCluster(): Promise<AsyncDisposable & { url: strin
   } catch (error) {
     await remove();
     throw error;
+  }
+}
+
+/** Free bytes in a folder; 0 when it is not there. */
+function roomIn(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return Number(bavail) * Number(bsize);
+  } catch {
+    return 0;
   }
 }
 

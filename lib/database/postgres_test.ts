@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { testDatabase } from "../../testing/database.ts";
+import { startProxy } from "../../testing/proxy.ts";
 import { failing, testDatabaseContract } from "./contract.ts";
 import type { Database } from "./mod.ts";
 import { openPostgres } from "./postgres.ts";
@@ -97,3 +98,28 @@ Deno.test("openPostgres() closes while connections are being opened", strict, as
   await db[Symbol.asyncDispose]();
   await pending;
 });
+
+Deno.test(
+  "openPostgres() outlives a network that carries nothing for a while",
+  strict,
+  async () => {
+    await using database = await testDatabase();
+    const url = new URL(database.url);
+    const proxy = startProxy(Number(url.port));
+    url.port = String(proxy.port);
+    {
+      await using db = openPostgres(url.href);
+      await db.query("create table t (a int)");
+      await backends(db, 3);
+      proxy.blackhole();
+      const timeoutMs = 200;
+      // On a connection that was there: it may have been stored. On a new one: it was not sent
+      await failing("unknown", () => db.query("insert into t values (1)", [], { timeoutMs }));
+      await failing("unavailable", () => db.query("insert into t values (2)", [], { timeoutMs }));
+      proxy.heal();
+      await db.query("insert into t values (3)");
+      assertEquals(await db.query("select a from t where a > 1"), [{ a: 3 }]);
+    }
+    await proxy.close();
+  },
+);
