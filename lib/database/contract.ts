@@ -122,10 +122,13 @@ function testFailures(test: Test): void {
 
   test("calls a lock that stays held busy", async ({ db }) => {
     await db.query("create table t as select 1 as a");
-    const holder = db.transaction([
-      { text: "update t set a = 2" },
-      { text: "select pg_sleep(2)" },
-    ]);
+    const holder = failing(
+      "busy",
+      () =>
+        db.transaction([{ text: "update t set a = 2" }, { text: "select pg_sleep(60)" }], {
+          timeoutMs: 60_000,
+        }),
+    );
     await until("the lock is held", async () => {
       const rows = await db.query(
         `select from pg_locks l join pg_class c on c.oid = l.relation
@@ -135,21 +138,29 @@ function testFailures(test: Test): void {
     });
     const error = await failing("busy", () => db.query("update t set a = 3"));
     assertEquals(error.sqlState, "55P03");
-    await holder;
-    assertEquals(await db.query("select a from t"), [{ a: 2 }]);
+    await db.query(
+      `select pg_cancel_backend(pid) from pg_stat_activity
+       where datname = current_database() and wait_event = 'PgSleep'`,
+    );
+    assertEquals((await holder).sqlState, "57014");
+    assertEquals(await db.query("select a from t"), [{ a: 1 }]);
   });
 
   test("calls a deadlock busy for one of the two", async ({ db }) => {
     await db.query("create table t as select n, 0 as a from generate_series(1, 2) n");
     const update = (n: number) => ({ text: "update t set a = a + 1 where n = $1", values: [n] });
     const pause = { text: "select pg_sleep(0.2)" };
-    const outcomes = await Promise.allSettled([
-      db.transaction([update(1), pause, update(2)]),
-      db.transaction([update(2), pause, update(1)]),
-    ]);
-    const failures = outcomes.filter((outcome) => outcome.status === "rejected");
+    const failures: unknown[] = [];
+    // They only meet when both begin within the pause
+    for (let attempt = 0; attempt < 10 && failures.length === 0; attempt++) {
+      const outcomes = await Promise.allSettled([
+        db.transaction([update(1), pause, update(2)]),
+        db.transaction([update(2), pause, update(1)]),
+      ]);
+      for (const one of outcomes) if (one.status === "rejected") failures.push(one.reason);
+    }
     assert(failures.length > 0, "no deadlock came about");
-    for (const { reason } of failures) assertEquals((reason as DatabaseError).failure, "busy");
+    for (const error of failures) assertEquals((error as DatabaseError).failure, "busy");
   });
 
   test("calls a connection that ended under a statement unknown, and goes on", async ({ db }) => {
@@ -173,11 +184,12 @@ function testFailures(test: Test): void {
 
 function testDeadlines(test: Test): void {
   test("ends a statement at its deadline as unknown, and goes on", async ({ db }) => {
-    await failing("unknown", () => db.query("select pg_sleep(60)", [], { timeoutMs: 200 }));
-    await failing(
-      "unknown",
-      () => db.transaction([{ text: "select pg_sleep(60)" }], { timeoutMs: 200 }),
-    );
+    const sleep = "select pg_sleep(60)";
+    // A query before each, so that a connection is there and the statement is really sent
+    await db.query("select 1");
+    await failing("unknown", () => db.query(sleep, [], { timeoutMs: 300 }));
+    await db.query("select 1");
+    await failing("unknown", () => db.transaction([{ text: sleep }], { timeoutMs: 300 }));
     assertEquals(await db.query("select 1 as a"), [{ a: 1 }]);
   });
 

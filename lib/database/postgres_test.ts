@@ -55,6 +55,7 @@ Deno.test(
   strict,
   async () => {
     await using database = await testDatabase();
+    await database.db.query("select 1");
     const error = await failing("busy", () => database.db.query("select pg_sleep(60)"));
     assertEquals(error.sqlState, "57014");
     const [row] = await database.db.query("select current_setting('statement_timeout') as limit");
@@ -66,7 +67,7 @@ Deno.test("openPostgres() never opens more connections than allowed", strict, as
   await using database = await testDatabase();
   await using db = openPostgres(database.url, { maxConnections: 3 });
   const pids = new Set(await backends(db, 9));
-  assertEquals(pids.size, 3);
+  assert(pids.size <= 3, `${pids.size} connections`);
 });
 
 Deno.test("openPostgres() survives the end of its idle connections", strict, async () => {
@@ -74,8 +75,8 @@ Deno.test("openPostgres() survives the end of its idle connections", strict, asy
   await using other = openPostgres(database.url);
   const pids = await backends(other, 3);
   await database.db.query("select pg_terminate_backend(pid) from unnest($1::int[]) pid", [pids]);
-  const outcomes = await Promise.allSettled([backends(other, 3), backends(other, 3)]);
-  assert(outcomes.length === 2);
+  // One may still be taken for alive
+  await backends(other, 3).catch((error) => assertEquals(error.failure, "unknown"));
   const after = await backends(other, 3);
   assertEquals(after.filter((pid) => pids.includes(pid)), []);
 });
