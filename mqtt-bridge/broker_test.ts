@@ -207,7 +207,12 @@ Deno.test(
   strict,
   () =>
     withBroker(async ({ port }) => {
-      const same = { host: "127.0.0.1", prefix: "confab/", log, authenticate: async () => true };
+      const same = {
+        host: "127.0.0.1",
+        prefix: "confab/",
+        log,
+        authenticate: () => Promise.resolve(true),
+      };
       const error = await assertRejects(() => startBroker({ ...same, port }), Error);
       assertMatch(String((error as Error & { code?: string }).code), /EADDRINUSE/);
       const first = await startBroker(same);

@@ -15,8 +15,6 @@ export interface Delivery {
   properties: PublishProperties;
   /** Lets the broker forget it. Without effect when the connection it came on has ended. */
   acknowledge(): void;
-  /** Says that this may take long, so that the acknowledgements of later ones need not wait. */
-  letPass(): void;
 }
 
 /** A filter with its options; `rh` 2 asks for no retained messages. */
@@ -42,7 +40,10 @@ export interface ConnectionOptions {
   deadlineMs?: number;
 }
 
-/** Why a connection ended. `taken_over`: somebody else connected with the same client id. */
+/**
+ * Why a connection ended. `taken_over`: somebody else connected with the same client id, as far as
+ * the broker says so (Mosquitto 2.0.11 just closes: whoever reconnects must hold the lease still).
+ */
 export type ConnectionEnd = "closed" | "taken_over" | "failed";
 
 const SESSION_SECONDS = 7 * 86_400;
@@ -78,7 +79,7 @@ export class Connection implements Publisher {
     this.#client.on("close", () => this.#close());
     this.ready = this.#connect();
     this.ready.catch(() => this.#abandon());
-    this.#watchdog = setInterval(() => this.#checkDeadlines(), 1000);
+    this.#watchdog = setInterval(() => this.#tick(), 1000);
   }
 
   publish(
@@ -142,9 +143,11 @@ export class Connection implements Publisher {
 
   #receive(packet: IPublishPacket, done: (error?: Error) => void): void {
     const { qos, messageId } = packet;
-    const held = qos === 1 && messageId !== undefined ? this.#acks.hold(messageId) : undefined;
+    const acknowledge = qos === 1 && messageId !== undefined
+      ? this.#acks.hold(messageId)
+      : undefined;
     this.#inWindow++;
-    this.#options.onDelivery(deliveryOf(packet, held)).catch(() => {}).finally(() => {
+    this.#options.onDelivery(deliveryOf(packet, acknowledge)).catch(() => {}).finally(() => {
       this.#inWindow--;
       this.#paused.pop()?.();
     });
@@ -152,7 +155,8 @@ export class Connection implements Publisher {
     else this.#paused.push(done);
   }
 
-  #checkDeadlines(): void {
+  #tick(): void {
+    this.#acks.flush();
     const [oldest] = this.#pending;
     const limit = performance.now() - (this.#options.deadlineMs ?? 10_000);
     if (oldest !== undefined && oldest.since < limit) this.#abandon();
@@ -197,7 +201,7 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
 
 function deliveryOf(
   packet: IPublishPacket,
-  held: { acknowledge(): void; letPass(): void } | undefined,
+  acknowledge: (() => void) | undefined,
 ): Delivery {
   const { responseTopic, correlationData, userProperties } = packet.properties ?? {};
   const key = userProperties?.["client-id"];
@@ -212,8 +216,7 @@ function deliveryOf(
       ...(correlationData === undefined ? {} : { correlationData }),
       ...(responseTopic === undefined ? {} : { responseTopic }),
     },
-    acknowledge: () => held?.acknowledge(),
-    letPass: () => held?.letPass(),
+    acknowledge: acknowledge ?? (() => {}),
   };
 }
 

@@ -2,8 +2,12 @@ import type { MqttClient } from "mqtt";
 
 interface Held {
   messageId: number;
-  state: "pending" | "acknowledged" | "overtakable";
+  acknowledged: boolean;
+  /** Milliseconds of performance.now(). */
+  since: number;
 }
+
+const OVERTAKEN_AFTER_MS = 1000;
 
 // What MQTT.js 5.16.0 calls to write a packet. It is private there, and the only place where the
 // PUBACK of a received message can be caught: handlers/publish.ts writes it as soon as the
@@ -21,7 +25,7 @@ interface Sending {
 /**
  * Holds back the PUBACKs of one connection, so that many received messages are worked on at once
  * and the broker is told only after each is done. They leave in the order in which the messages
- * came (MQTT 5, section 4.6), except that those which wait for long are overtaken: one locked room
+ * came (MQTT 5, section 4.6), except that those which wait for over a second are overtaken: one locked room
  * must not fill the window of the whole bridge.
  */
 export class HeldAcks {
@@ -38,19 +42,13 @@ export class HeldAcks {
     };
   }
 
-  /** Remembers a received QoS 1 message, in the order of arrival. */
-  hold(messageId: number): { acknowledge(): void; letPass(): void } {
-    const held: Held = { messageId, state: "pending" };
+  /** Remembers a received QoS 1 message, in the order of arrival; the result acknowledges it. */
+  hold(messageId: number): () => void {
+    const held: Held = { messageId, acknowledged: false, since: performance.now() };
     this.#held.push(held);
-    return {
-      acknowledge: () => {
-        held.state = "acknowledged";
-        this.#flush();
-      },
-      letPass: () => {
-        if (held.state === "pending") held.state = "overtakable";
-        this.#flush();
-      },
+    return () => {
+      held.acknowledged = true;
+      this.flush();
     };
   }
 
@@ -60,14 +58,18 @@ export class HeldAcks {
     this.#held.length = 0;
   }
 
-  #flush(): void {
+  /** Sends what may be sent now; to be called about once a second too. */
+  flush(): void {
     if (!this.#open) return;
+    const limit = performance.now() - OVERTAKEN_AFTER_MS;
     let kept = 0;
     let i = 0;
-    for (; i < this.#held.length && this.#held[i]!.state !== "pending"; i++) {
+    for (; i < this.#held.length; i++) {
       const held = this.#held[i]!;
-      if (held.state === "overtakable") this.#held[kept++] = held;
-      else this.#send({ cmd: "puback", messageId: held.messageId, reasonCode: 0 });
+      if (held.acknowledged) {
+        this.#send({ cmd: "puback", messageId: held.messageId, reasonCode: 0 });
+      } else if (held.since < limit) this.#held[kept++] = held;
+      else break;
     }
     this.#held.splice(kept, i - kept);
   }

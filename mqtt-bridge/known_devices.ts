@@ -1,0 +1,58 @@
+import type { Principal } from "../lib/auth/principal.ts";
+import { TokenBucket } from "../lib/limits/memory.ts";
+import type { Grant, Rate } from "../lib/limits/mod.ts";
+import type { BridgeActions } from "./ports.ts";
+
+interface Known {
+  principal: Principal | undefined;
+  /** Milliseconds of performance.now(). */
+  until: number;
+}
+
+const TTL_MS = 30_000;
+const UNKNOWN_TTL_MS = 2000;
+const MAX_DEVICES = 20_000;
+
+/**
+ * What the bridge remembers of devices between two messages: who they are, so that a message costs
+ * no question, and how much they have sent. Membership is never remembered: the append checks it,
+ * and so it does whether the device is disabled.
+ */
+export class KnownDevices {
+  readonly #known = new Map<string, Known>();
+  readonly #buckets = new Map<string, TokenBucket>();
+
+  constructor(
+    private readonly actions: Pick<BridgeActions, "device">,
+    private readonly rate: Rate,
+  ) {}
+
+  /** The device as who it acts; undefined when it is unknown or disabled. */
+  async principal(id: string): Promise<Principal | undefined> {
+    const known = this.#known.get(id);
+    if (known !== undefined && known.until > performance.now()) return known.principal;
+    const principal = await this.actions.device(id);
+    const ttlMs = principal === undefined ? UNKNOWN_TTL_MS : TTL_MS;
+    remember(this.#known, id, { principal, until: performance.now() + ttlMs });
+    return principal;
+  }
+
+  /** Takes one publish from the device's quota. */
+  take(id: string): Grant {
+    const bucket = this.#buckets.get(id) ?? new TokenBucket(this.rate);
+    remember(this.#buckets, id, bucket);
+    return bucket.take();
+  }
+
+  /** The device has changed: ask again. */
+  forget(id: string): void {
+    this.#known.delete(id);
+  }
+}
+
+/** Keeps the newest entries; whoever falls out starts anew. */
+function remember<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > MAX_DEVICES) map.delete(map.keys().next().value!);
+}

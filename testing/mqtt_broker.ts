@@ -1,0 +1,102 @@
+/**
+ * The two brokers that devices and the bridge are tested against, with the same few devices known
+ * to both: the embedded one, and a real Mosquitto with the shipped configuration.
+ */
+import { Connection } from "../mqtt-bridge/connection.ts";
+import { startBroker } from "../mqtt-bridge/broker.ts";
+import { DynamicSecurity } from "../mqtt-bridge/provisioning.ts";
+import { createLog } from "../lib/log.ts";
+import { newId } from "../lib/ids.ts";
+import { findMosquitto, freePort, startMosquitto } from "./mosquitto.ts";
+import type { Service } from "./services.ts";
+
+/** A broker under test. */
+export interface TestBroker extends AsyncDisposable {
+  url: string;
+  bridge: { url: string; username: string; password: string };
+  /** Makes the broker know a device; its password is `passwordOf(id)`. */
+  addDevice(id?: string): Promise<string>;
+}
+
+/** The password of a test device. */
+export function passwordOf(id: string, generation = 1): string {
+  return `secret ${generation} of ${id}`;
+}
+
+/** A kind of broker, its presence, and how to start one. */
+export interface BrokerKind {
+  name: string;
+  service: Service;
+  start(): Promise<TestBroker>;
+}
+
+/** Both kinds of broker. */
+export async function brokerKinds(): Promise<BrokerKind[]> {
+  return [
+    { name: "aedes", service: { name: "aedes" }, start: startEmbedded },
+    { name: "Mosquitto", service: await findMosquitto(), start: startReal },
+  ];
+}
+
+async function startEmbedded(): Promise<TestBroker> {
+  const known = new Set<string>();
+  const broker = await startBroker({
+    host: "127.0.0.1",
+    port: freePort(),
+    prefix: "confab/",
+    log: createLog("silent"),
+    authenticate: (id, password) => Promise.resolve(known.has(id) && password === passwordOf(id)),
+  });
+  return {
+    url: broker.bridge.url,
+    bridge: broker.bridge,
+    addDevice(id = newId()) {
+      known.add(id);
+      return Promise.resolve(id);
+    },
+    [Symbol.asyncDispose]: () => broker.stop(),
+  };
+}
+
+async function startReal(): Promise<TestBroker> {
+  const mosquitto = await startMosquitto();
+  const bridge = { url: mosquitto.url, ...mosquitto.bridge };
+  return {
+    url: mosquitto.url,
+    bridge,
+    async addDevice(id = newId()) {
+      await withDynamicSecurity(bridge, (dynsec) => dynsec.ensure(credential(id)));
+      return id;
+    },
+    [Symbol.asyncDispose]: () => mosquitto[Symbol.asyncDispose](),
+  };
+}
+
+const credential = (id: string) => ({ id, generation: 1, disabled: false });
+
+/** Lets `run` administer a Mosquitto over a connection of its own. */
+export async function withDynamicSecurity<T>(
+  bridge: { url: string; username: string; password: string },
+  run: (dynsec: DynamicSecurity) => Promise<T>,
+): Promise<T> {
+  const connection = new Connection({
+    ...bridge,
+    clientId: `admin-${newId()}`,
+    subscriptions: [DynamicSecurity.subscription],
+    onDelivery: (delivery) => {
+      dynsec.receive(delivery.payload);
+      return Promise.resolve();
+    },
+  });
+  const dynsec: DynamicSecurity = new DynamicSecurity({
+    publisher: connection,
+    secretOf: ({ id, generation }) => Promise.resolve(passwordOf(id, generation)),
+    log: createLog("silent"),
+  });
+  try {
+    await connection.ready;
+    return await run(dynsec);
+  } finally {
+    await connection.close();
+  }
+}
