@@ -118,6 +118,8 @@ export interface Config {
   dataDir: string;
   roles: Role[];
   production: boolean;
+  /** On Deno Deploy: many short-lived instances that must listen at once. */
+  onDeploy: boolean;
   publicUrl: string | undefined;
   allowedOrigins: string[];
   trustProxy: boolean;
@@ -192,6 +194,7 @@ function assemble(e: Environment, onDeploy: boolean): Config {
     dataDir: e.DATA_DIR,
     roles: e.ROLES ?? (onDeploy ? ["web"] : [...ROLES]),
     production: e.PRODUCTION || onDeploy,
+    onDeploy,
     publicUrl: e.PUBLIC_URL?.replace(/\/$/, ""),
     allowedOrigins: e.ALLOWED_ORIGINS,
     trustProxy: e.TRUST_PROXY,

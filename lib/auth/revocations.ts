@@ -1,4 +1,5 @@
 import type { Revocation } from "../bus/mod.ts";
+import type { Principal } from "./principal.ts";
 import { ACCESS_SECONDS, type AccessToken, CLOCK_TOLERANCE_SECONDS } from "./tokens.ts";
 
 /** Seconds after a revocation during which a token made before it could still be accepted. */
@@ -40,6 +41,13 @@ export class Revocations {
     if (this.#sessions.has(principal.session)) return true;
     const notedAt = this.#principals.get(principal.id);
     return notedAt !== undefined && issuedAt <= notedAt;
+  }
+
+  /** True when access that was established at `since` (Unix milliseconds) ended afterwards. */
+  concerns({ id, session }: Principal, since: number): boolean {
+    if (session !== undefined && this.#sessions.has(session)) return true;
+    const notedAt = this.#principals.get(id);
+    return notedAt !== undefined && since <= notedAt;
   }
 
   /** Entries that are held. */

@@ -6,6 +6,8 @@ import { type CloseName, ConfabError } from "../errors.ts";
 export interface Connection {
   /** Who it belongs to now; renewing the access changes session and expiry. */
   readonly principal: Principal;
+  /** Unix milliseconds when the principal was last authenticated. */
+  readonly since: number;
   /** Ends it, leaving its rooms at once; ending it again changes nothing. */
   close(why: CloseName, retryAfter?: number): void;
 }
@@ -68,15 +70,16 @@ export class Connections {
     }
   }
 
-  /** The sessions and principals that are connected, each once: what a beacon asks about. */
-  identities(): { sessions: string[]; principals: string[] } {
-    const sessions = new Set<string>();
-    const principals = new Set<string>();
-    for (const { principal } of this.#live) {
-      principals.add(principal.id);
-      if (principal.session !== undefined) sessions.add(principal.session);
+  /** Ends the connections that `hasEnded` says so of. */
+  enforce(hasEnded: (connection: Connection) => boolean): void {
+    for (const connection of [...this.#live]) {
+      if (hasEnded(connection)) connection.close("unauthenticated");
     }
-    return { sessions: [...sessions], principals: [...principals] };
+  }
+
+  /** Admits nobody any more. */
+  refuse(): void {
+    this.#draining = true;
   }
 
   /** Admits nobody any more and asks everybody to come back, spread over `spreadSeconds`. */
