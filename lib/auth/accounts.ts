@@ -1,4 +1,4 @@
-import { decodeCursor, type List, listOf } from "../chat/lists.ts";
+import { decodeCursor, type List, listOf } from "../lists.ts";
 import { ConfabError } from "../errors.ts";
 import { isId } from "../ids.ts";
 import type { GlobalRole, Metadata, PrincipalId, PublicPrincipal, Timestamp } from "../protocol.ts";

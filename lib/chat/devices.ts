@@ -6,7 +6,7 @@ import { deleteMember } from "../store/changes.ts";
 import * as store from "../store/devices.ts";
 import { announceChange } from "./announce.ts";
 import type { ChatContext } from "./context.ts";
-import { decodeCursor, type List, listOf } from "./lists.ts";
+import { decodeCursor, type List, listOf } from "../lists.ts";
 
 /** A device as its owner sees it. */
 export interface Device {

@@ -5,7 +5,7 @@ import { type ChangeOutcome, deleteMember, putMember } from "../store/changes.ts
 import { listMembers as storedMembers, readMember } from "../store/rooms.ts";
 import { announceChange } from "./announce.ts";
 import type { ChatContext } from "./context.ts";
-import { decodeCursor, type List, listOf } from "./lists.ts";
+import { decodeCursor, type List, listOf } from "../lists.ts";
 import { refuseUnlessDone } from "./outcome.ts";
 import { getRoom } from "./rooms.ts";
 

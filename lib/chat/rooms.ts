@@ -13,7 +13,7 @@ import {
 } from "../store/rooms.ts";
 import { announceChange } from "./announce.ts";
 import type { ChatContext } from "./context.ts";
-import { decodeCursor, type List, listOf } from "./lists.ts";
+import { decodeCursor, type List, listOf } from "../lists.ts";
 import { refuseUnlessDone } from "./outcome.ts";
 
 /** What a new room is made of. */

@@ -1,5 +1,5 @@
-import { ConfabError } from "../errors.ts";
-import { isId } from "../ids.ts";
+import { ConfabError } from "./errors.ts";
+import { isId } from "./ids.ts";
 
 /** A page of a list; `next` is opaque and null on the last page. */
 export interface List<T> {
