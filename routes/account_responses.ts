@@ -1,0 +1,84 @@
+import { z } from "zod";
+import type { Account, Introspection, PublicUser, Session, SignInResult } from "../lib/auth/mod.ts";
+import { id, metadata, timestamp } from "./responses.ts";
+
+/** Answers about accounts, sessions and devices, in the manner of responses.ts. */
+
+const person = { id, name: z.string(), username: z.string().exactOptional(), metadata };
+const kind = z.enum(["user", "guest", "device"]);
+const globalRole = z.enum(["admin", "user", "guest", "device"]);
+
+/** A person as everybody may see them. */
+export const publicUser = z.object({ ...person, kind }).meta({ id: "PublicUser" });
+
+/** A person as they see themselves. */
+export const user = z.object({ ...person, kind, role: globalRole, createdAt: timestamp })
+  .meta({ id: "User" });
+
+/** The answer to register, login, guest and refresh. */
+export const signIn = z.object({
+  user,
+  accessToken: z.string().meta({ description: "For `Authorization: Bearer`" }),
+  refreshToken: z.string().meta({ description: "Good for one refresh" }),
+  expiresIn: z.number().meta({ description: "Seconds until the access token expires" }),
+}).meta({ id: "SignIn" });
+
+/** A session as its owner sees it. */
+export const session = z.object({
+  id,
+  client: z.string(),
+  createdAt: timestamp,
+  lastUsedAt: timestamp,
+  expiresAt: timestamp,
+  current: z.boolean().meta({ description: "The one that asks" }),
+}).meta({ id: "Session" });
+
+/** RFC 7662, section 2.2. */
+export const introspection = z.discriminatedUnion("active", [
+  z.object({ active: z.literal(false) }),
+  z.object({
+    active: z.literal(true),
+    sub: id,
+    sid: id,
+    role: globalRole,
+    username: z.string().exactOptional(),
+    client_id: z.string(),
+    exp: z.number(),
+    iat: z.number(),
+    token_type: z.literal("Bearer"),
+  }),
+]).meta({ id: "Introspection" });
+
+/** A device as its owner sees it. */
+export const device = z.object({ id, name: z.string(), createdAt: timestamp })
+  .meta({ id: "Device" });
+
+const topic = z.string().meta({ description: "`{room}` stands for the id of a room" });
+
+/** How a device reaches the broker. */
+export const mqttAccess = z.object({
+  host: z.string(),
+  port: z.number().int(),
+  tls: z.boolean(),
+  clientId: z.string(),
+  username: z.string(),
+  password: z.string().meta({ description: "Shown this one time" }),
+  topics: z.object({
+    send: topic,
+    events: topic,
+    head: topic,
+    receipts: z.string(),
+    errors: z.string(),
+    requests: z.string(),
+    responses: z.string(),
+  }),
+}).meta({ id: "MqttAccess" });
+
+type Equal<A, B> = [A, B] extends [B, A] ? true : never;
+[true, true, true, true, true] satisfies [
+  Equal<z.output<typeof publicUser>, PublicUser>,
+  Equal<z.output<typeof user>, Account>,
+  Equal<z.output<typeof signIn>, SignInResult>,
+  Equal<z.output<typeof session>, Session>,
+  Equal<z.output<typeof introspection>, Introspection>,
+];
