@@ -1,0 +1,13 @@
+/** The topics of a device; those of a room hold the placeholder `{room}`. */
+export function deviceTopics(prefix: string, device: string) {
+  const own = `${prefix}d/${device}/`;
+  return {
+    send: `${own}rooms/{room}/send`,
+    events: `${own}rooms/{room}/events`,
+    head: `${own}rooms/{room}/head`,
+    receipts: `${own}receipts`,
+    errors: `${own}errors`,
+    requests: `${own}requests`,
+    responses: `${own}responses`,
+  };
+}
