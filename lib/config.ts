@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { LogLevel } from "./log.ts";
 import type { Limits } from "./protocol.ts";
 import { SIZES } from "./protocol.ts";
 
@@ -88,8 +89,8 @@ export const environment = z.object({
     .describe(
       "32 random bytes (base64url) from which device secrets are derived; kept in DATA_DIR in embedded mode",
     ),
-  LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info")
-    .describe("Least severe level that is logged"),
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).optional()
+    .describe("Least severe level that is logged: info, or warn with the embedded database"),
   LIMIT_SENDS_PER_SECOND: count(50).describe("Sends per second and principal"),
   LIMIT_SEND_BURST: count(300).describe("Sends at once per principal"),
   LIMIT_JOINED_ROOMS: count(100).describe("Rooms joined on one connection"),
@@ -152,7 +153,7 @@ export interface Config {
     jwtPreviousJwks: string | undefined;
     deviceKey: string | undefined;
   };
-  logLevel: Environment["LOG_LEVEL"];
+  logLevel: LogLevel;
   limits: Limits & {
     sockets: number;
     outboxBytes: number;
@@ -217,7 +218,7 @@ function assemble(e: Environment, onDeploy: boolean): Config {
       jwtPreviousJwks: e.JWT_PREVIOUS_JWKS,
       deviceKey: e.DEVICE_KEY,
     },
-    logLevel: e.LOG_LEVEL,
+    logLevel: e.LOG_LEVEL ?? (e.DATABASE_URL === undefined ? "warn" : "info"),
     limits: {
       sendsPerSecond: e.LIMIT_SENDS_PER_SECOND,
       sendBurst: e.LIMIT_SEND_BURST,
