@@ -19,6 +19,7 @@ const TRANSIENT = new Set([
   "overloaded",
   "restarting",
   "outcome_unknown",
+  "request_timeout",
   "internal",
   "network",
   "timeout",

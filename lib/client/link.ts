@@ -27,7 +27,7 @@ export interface LinkEnd {
   reason: string;
   /** Seconds, when the server said so before closing. */
   retryAfter: number | undefined;
-  /** The code of the last error frame that answered no request. */
+  /** The code of an error frame that came last and answered no request. */
   errorCode: string | undefined;
 }
 
@@ -146,6 +146,7 @@ export class Link {
       }
       return;
     }
+    this.#lastError = undefined;
     this.#listener.frame(frame);
   }
 

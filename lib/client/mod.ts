@@ -24,4 +24,6 @@ export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
 export type { SocketConstructor, SocketLike } from "./link.ts";
 export type * from "./answers.ts";
+/** What a room is; {@link Room} follows one. */
+export type { Room as RoomInfo } from "../protocol.ts";
 export type * from "../protocol.ts";

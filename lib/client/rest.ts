@@ -25,7 +25,7 @@ import { ConfabClientError } from "./errors.ts";
 import { exchange } from "./exchange.ts";
 import type { TokenProvider } from "./tokens.ts";
 
-type Query = Record<string, string | number | undefined>;
+type Query = Record<string, string | number | null | undefined>;
 
 /** What can be changed of a message. */
 export type MessageChange = Pick<MessageBody, "text" | "data" | "metadata"> & { clientId?: string };
@@ -54,7 +54,7 @@ export class RestClient {
   ): Promise<Answer> {
     const url = new URL(path, this.#url);
     for (const [name, value] of Object.entries(options.query ?? {})) {
-      if (value !== undefined) url.searchParams.set(name, String(value));
+      if (value !== undefined && value !== null) url.searchParams.set(name, String(value));
     }
     const once = async (refresh: boolean) => {
       const token = await this.#tokens.accessToken({ refresh });
@@ -90,11 +90,11 @@ export class RestClient {
   }
 
   /** The rooms one is a member of. */
-  rooms(next?: string): Promise<Page<JoinedRoom>> {
+  rooms(next?: string | null): Promise<Page<JoinedRoom>> {
     return this.request("GET", "/v1/rooms", { query: { next, limit: 200 } });
   }
 
-  publicRooms(q?: string, next?: string): Promise<Page<Room>> {
+  publicRooms(q?: string, next?: string | null): Promise<Page<Room>> {
     return this.request("GET", "/v1/rooms", { query: { visibility: "public", q, next } });
   }
 
@@ -115,7 +115,7 @@ export class RestClient {
     return this.request("POST", `/v1/rooms/${room}/leave`);
   }
 
-  members(room: RoomId, next?: string): Promise<Page<Member>> {
+  members(room: RoomId, next?: string | null): Promise<Page<Member>> {
     return this.request("GET", `/v1/rooms/${room}/members`, { query: { next, limit: 200 } });
   }
 
@@ -163,7 +163,7 @@ export class RestClient {
     return this.request("POST", "/v1/devices", { body: device });
   }
 
-  devices(next?: string): Promise<Page<Device>> {
+  devices(next?: string | null): Promise<Page<Device>> {
     return this.request("GET", "/v1/devices", { query: { next } });
   }
 }

@@ -1,0 +1,37 @@
+import type { DeviceAnswer } from "../../lib/client/mod.ts";
+
+/** Ready-made lines for the Mosquitto command line tools. */
+export interface DeviceCommands {
+  subscribe: string;
+  publish: string;
+}
+
+/**
+ * Lines that listen to a room and write into it as this device. Topics may hold `{room}` or `+`
+ * where the room's id belongs.
+ */
+export function deviceCommands({ mqtt }: DeviceAnswer, room: string): DeviceCommands {
+  const topic = (name: string) => {
+    const known = mqtt.topics[name] ?? `confab/d/${mqtt.username}/rooms/{room}/${name}`;
+    return known.replace(/\{room\}|\+/g, room);
+  };
+  const access = [
+    `-h ${quoted(mqtt.host)}`,
+    `-p ${mqtt.port}`,
+    ...(mqtt.tls ? ["--tls-use-os-certs"] : []),
+    `-u ${quoted(mqtt.username)}`,
+    `-P ${quoted(mqtt.password)}`,
+  ].join(" ");
+  const events = quoted(topic("events"));
+  const send = quoted(topic("send"));
+  const id = quoted(mqtt.clientId);
+  return {
+    subscribe: `mosquitto_sub ${access} -i ${id} -q 1 -t ${events}`,
+    publish: `mosquitto_pub ${access} -i ${id} -q 1 -t ${send} -m 'Hello from a device'`,
+  };
+}
+
+/** Left alone where a shell needs no quotes. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

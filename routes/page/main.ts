@@ -1,0 +1,57 @@
+/**
+ * The web client. What a browser test can rely on, as `data-testid` unless said otherwise:
+ *
+ * - sign in: `sign-in` (the form), fields by label "Username", "Password", "Display name";
+ *   tabs "Log in", "Sign up", "Guest"; `sign-in-submit`; `sign-in-problem`
+ * - frame: `me` (own name), `log-out`, `connection` (banner; `data-state` on `<html>` is the
+ *   connection's state), `retry-now`, `notices` (id)
+ * - rooms: `room-list`, `room` (with `data-room`, `data-unread`), `room-filter`, `new-room`,
+ *   `browse-rooms`, `message-someone`; dialogs by role "dialog"
+ * - dialogs: `room-name`, `room-topic`, `create-room`; `browse-query`, `join-room`;
+ *   `people-query`, `person` (with `data-principal`); `device-name`, `create-device`,
+ *   `device-publish` and `device-subscribe` (the commands), `copy`, `close-dialog`,
+ *   `confirm`
+ * - conversation: role "log"; `message` (with `data-seq`, `data-kind` user, guest or device,
+ *   `data-own`, `data-state` stored, deleted, pending or failed), `message-text`,
+ *   `message-data`, `edited`, `edit-message`, `delete-message`, `retry-message`,
+ *   `discard-message`; `load-earlier`, `jump`, `unread-marker`, `typing`
+ * - composer: `composer` (textarea), `send`, `editing`, `cancel-edit`
+ * - members: `toggle-members`, `members` (panel), `member` (with `data-principal`,
+ *   `data-kind`), `invite`, `add-device`, `leave-room`
+ *
+ * Keys: Enter sends, Shift+Enter breaks the line, Up in an empty composer edits one's last
+ * message, Escape ends editing or closes a panel, Ctrl+K (⌘K) finds a room, Alt+Up and Alt+Down
+ * go to the next room.
+ */
+import type { User } from "../../lib/client/mod.ts";
+import { chatView } from "./chat_view.ts";
+import { fill } from "./element.ts";
+import { browserSession } from "./session.ts";
+import { signInView } from "./sign_in.ts";
+
+const app = document.getElementById("app")!;
+const tokens = browserSession();
+let stop = () => {};
+
+function showSignIn(): void {
+  stop();
+  stop = () => {};
+  document.title = "Confab";
+  delete document.documentElement.dataset.state;
+  const view = signInView(tokens, showChat);
+  fill(app, view);
+  view.querySelector("input")?.focus();
+}
+
+function showChat(me: User): void {
+  stop();
+  const view = chatView(tokens, me);
+  stop = view.stop;
+  fill(app, view.element);
+}
+
+tokens.on("session", (session) => {
+  if (session === undefined) showSignIn();
+});
+if (tokens.session === undefined) showSignIn();
+else showChat(tokens.session.user);
