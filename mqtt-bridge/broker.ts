@@ -37,7 +37,8 @@ export interface EmbeddedBroker {
 }
 
 const BRIDGE_USER = "bridge";
-const DEFAULT_PORT = 1883;
+/** The port of MQTT without TLS. */
+export const DEFAULT_PORT = 1883;
 const AUTH_DEADLINE_MS = 5000;
 
 /**

@@ -1,21 +1,9 @@
 import type { Buffer } from "node:buffer";
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
 import { ConfabError } from "../lib/errors.ts";
+import { type Delivery, deliveryOf } from "./delivery.ts";
 import { HeldAcks } from "./held_acks.ts";
-import type { PublishProperties } from "./payload.ts";
 import type { Publisher } from "./ports.ts";
-
-/** A message from the broker. */
-export interface Delivery {
-  topic: string;
-  payload: Uint8Array;
-  qos: 0 | 1 | 2;
-  /** Sent because of a new subscription, not because it was just published. */
-  retained: boolean;
-  properties: PublishProperties;
-  /** Lets the broker forget it. Without effect when the connection it came on has ended. */
-  acknowledge(): void;
-}
 
 /** A filter with its options; `rh` 2 asks for no retained messages. */
 export interface Subscription {
@@ -46,6 +34,7 @@ export interface ConnectionOptions {
  */
 export type ConnectionEnd = "closed" | "taken_over" | "failed";
 
+const DRAIN_MS = 1000;
 const SESSION_SECONDS = 7 * 86_400;
 const SESSION_TAKEN_OVER = 0x8e;
 
@@ -63,6 +52,8 @@ export class Connection implements Publisher {
   readonly #paused: (() => void)[] = [];
   readonly #watchdog: ReturnType<typeof setInterval>;
   #inWindow = 0;
+  #closing = false;
+  #onDrained: () => void = () => {};
   #end: ConnectionEnd = "closed";
   #finish!: (end: ConnectionEnd) => void;
   #over = false;
@@ -100,16 +91,22 @@ export class Connection implements Publisher {
         { qos: options.qos ?? 1, retain: options.retain ?? false, properties },
         (error) => {
           if (!this.#pending.delete(pending)) return;
-          if (error) reject(unavailable(error));
+          if (error) reject(isRefusal(error) ? refused(error) : unavailable(error));
           else resolve();
         },
       );
     });
   }
 
-  /** Ends it; with `politely` the broker is told, otherwise the socket is dropped. */
+  /**
+   * Ends it. With `politely`, what is being worked on may finish for a second, and the broker is
+   * told; otherwise the socket is dropped at once.
+   */
   async close({ politely = true }: { politely?: boolean } = {}): Promise<void> {
+    this.#closing = true;
+    if (politely && !this.#over) await this.#drained();
     if (!this.#over) {
+      this.#acks.flush();
       this.#acks.close();
       if (politely && this.#client.connected) {
         this.#client.end(false, { reasonCode: 0 });
@@ -141,7 +138,20 @@ export class Connection implements Publisher {
     });
   }
 
+  #drained(): Promise<void> {
+    if (this.#inWindow === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const late = setTimeout(resolve, DRAIN_MS);
+      this.#onDrained = () => {
+        clearTimeout(late);
+        resolve();
+      };
+      this.ended.then(this.#onDrained);
+    });
+  }
+
   #receive(packet: IPublishPacket, done: (error?: Error) => void): void {
+    if (this.#closing) return done(); // not acknowledged: it comes again on the next connection
     const { qos, messageId } = packet;
     const acknowledge = qos === 1 && messageId !== undefined
       ? this.#acks.hold(messageId)
@@ -150,6 +160,7 @@ export class Connection implements Publisher {
     this.#options.onDelivery(deliveryOf(packet, acknowledge)).catch(() => {}).finally(() => {
       this.#inWindow--;
       this.#paused.pop()?.();
+      if (this.#inWindow === 0) this.#onDrained();
     });
     if (this.#inWindow < (this.#options.window ?? 2048)) done();
     else this.#paused.push(done);
@@ -199,25 +210,13 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
   };
 }
 
-function deliveryOf(
-  packet: IPublishPacket,
-  acknowledge: (() => void) | undefined,
-): Delivery {
-  const { responseTopic, correlationData, userProperties } = packet.properties ?? {};
-  const key = userProperties?.["client-id"];
-  const clientId = Array.isArray(key) ? key[0] : key;
-  return {
-    topic: packet.topic,
-    payload: packet.payload as Buffer,
-    qos: packet.qos,
-    retained: packet.retain,
-    properties: {
-      ...(clientId === undefined ? {} : { clientId }),
-      ...(correlationData === undefined ? {} : { correlationData }),
-      ...(responseTopic === undefined ? {} : { responseTopic }),
-    },
-    acknowledge: acknowledge ?? (() => {}),
-  };
+/** A PUBACK with a reason code of 0x80 or above (MQTT 5, section 3.4.2.1). */
+function isRefusal(error: Error): boolean {
+  return "code" in error && typeof error.code === "number" && error.code >= 0x80;
+}
+
+function refused(cause: Error): ConfabError {
+  return new ConfabError("forbidden", "The MQTT broker refuses this message", { cause });
 }
 
 function unavailable(cause?: unknown): ConfabError {

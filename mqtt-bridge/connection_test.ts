@@ -5,7 +5,8 @@ import { brokerKinds, passwordOf, type TestBroker } from "../testing/mqtt_broker
 import { TestDevice } from "../testing/mqtt_device.ts";
 import { testWith } from "../testing/services.ts";
 import { until } from "../testing/until.ts";
-import { Connection, type Delivery } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { Delivery } from "./delivery.ts";
 import { Topics } from "./topics.ts";
 
 const topics = new Topics("confab/");

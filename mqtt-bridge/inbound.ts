@@ -2,7 +2,7 @@ import { backoffMs, pause } from "../lib/backoff.ts";
 import { ConfabError, type ErrorCode } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { RoomId, SendOk } from "../lib/protocol.ts";
-import type { Delivery } from "./connection.ts";
+import type { Delivery } from "./delivery.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { Lanes } from "./lanes.ts";
 import { claimedKey, type DeviceMessage, readMessage } from "./payload.ts";
@@ -155,7 +155,14 @@ export class Inbound {
     });
     const { correlationData } = delivery.properties;
     const options = correlationData === undefined ? {} : { correlationData };
-    await this.o.publisher.publish(this.o.topics.errors(topic.device), payload, options);
+    await this.o.publisher.publish(this.o.topics.errors(topic.device), payload, options)
+      .catch((error) => {
+        if (isUnavailable(error)) throw error;
+        this.o.log.error("The broker refuses an error for a device", {
+          device: topic.device,
+          error,
+        });
+      });
     delivery.acknowledge();
   }
 }

@@ -48,13 +48,12 @@ export interface BridgeStore {
   /** False when somebody else has taken the lease. */
   renewLease(lease: LeaseHold, ttlMs: number): Promise<boolean>;
   releaseLease(lease: LeaseHold): Promise<void>;
-  /** Rooms with device members, and rooms with a cursor. */
-  rooms(): Promise<BridgeRoom[]>;
+  /** Rooms with device members, and rooms with a cursor; `epoch` names the present history. */
+  rooms(): Promise<{ epoch: string; rooms: BridgeRoom[] }>;
   /** Who of the members was a device when the log stood at `seq`. */
   devicesAt(room: RoomId, seq: number): Promise<PrincipalId[]>;
-  /** Entries `from` to `to`, as somebody who may see everything sees them, clientId included. */
-  entries(room: RoomId, from: number, to: number): Promise<LogEntry[]>;
-  epoch(): Promise<string>;
+  /** The first `limit` entries after a seq, as they are now, with the clientId of every message. */
+  entries(room: RoomId, after: number, limit: number): Promise<LogEntry[]>;
   /** Stores cursors while the lease holds; false: it does not, and nothing was stored. */
   saveCursors(lease: LeaseHold, cursors: ReadonlyMap<RoomId, number>): Promise<boolean>;
   /** Forgets cursors of rooms without devices while the lease holds. */
@@ -78,7 +77,8 @@ export interface Provisioner {
 export interface Publisher {
   /**
    * Publishes with QoS 1; resolves when the broker has it. Rejects with ConfabError `unavailable`
-   * when the connection is down, breaks, or does not answer in time.
+   * when the connection is down, breaks, or does not answer in time, and with `forbidden` when
+   * the broker refuses this message.
    */
   publish(
     topic: string,

@@ -5,7 +5,7 @@ import { TestDevice } from "../testing/mqtt_device.ts";
 import { findMosquitto, startMosquitto, type TestMosquitto } from "../testing/mosquitto.ts";
 import { testWith } from "../testing/services.ts";
 import { until } from "../testing/until.ts";
-import { EmbeddedProvisioner } from "./provisioning.ts";
+import { EmbeddedProvisioner } from "./embedded_provisioner.ts";
 import { Topics } from "./topics.ts";
 
 const topics = new Topics("confab/");

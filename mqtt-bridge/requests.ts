@@ -3,7 +3,7 @@ import { ConfabError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { LogEntry } from "../lib/protocol.ts";
 import { epochSchema, idSchema, seqSchema, storableString, utf8Length } from "../lib/schemas.ts";
-import type { Delivery } from "./connection.ts";
+import type { Delivery } from "./delivery.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { decodeText, refusalOf } from "./payload.ts";
 import type { BridgeActions, Publisher } from "./ports.ts";

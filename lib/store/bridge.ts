@@ -1,6 +1,7 @@
-import type { Database } from "../database/mod.ts";
-import type { PrincipalId, RoomId } from "../protocol.ts";
+import type { Database, Row } from "../database/mod.ts";
+import type { LogEntry, PrincipalId, RoomId } from "../protocol.ts";
 import type { LeaseKey } from "./bridge_lease.ts";
+import { entryOf, type EntryRow } from "./entry_rows.ts";
 
 /** A room that the bridge must look at. */
 export interface StoredBridgeRoom {
@@ -11,12 +12,21 @@ export interface StoredBridgeRoom {
   firstJoined: number | undefined;
 }
 
-/** The rooms that have members which are devices, and those that have a cursor. */
-export async function readBridgeRooms(db: Database): Promise<StoredBridgeRoom[]> {
-  const rows = await db.query<
-    { id: string; head: number; cursor: number | null; first_joined: number | null }
-  >(
-    `select r.id, r.head, c.seq as cursor, d.first_joined
+interface BridgeRoomRow extends Row {
+  epoch: string;
+  id: string | null;
+  head: number;
+  cursor: number | null;
+  first_joined: number | null;
+}
+
+/** The rooms that have members which are devices, and those that have a cursor; and the epoch. */
+export async function readBridgeRooms(
+  db: Database,
+): Promise<{ epoch: string; rooms: StoredBridgeRoom[] }> {
+  const rows = await db.query<BridgeRoomRow>(
+    `select i.epoch, x.* from instance i left join (
+     select r.id, r.head, c.seq as cursor, d.first_joined
      from rooms r
      left join bridge_cursors c on c.room_id = r.id
      left join (
@@ -24,14 +34,34 @@ export async function readBridgeRooms(db: Database): Promise<StoredBridgeRoom[]>
        from members m join devices x on x.id = m.principal_id
        join principals p on p.id = x.id and p.disabled_at is null
        group by m.room_id) d on d.room_id = r.id
-     where r.deleted_at is null and (c.room_id is not null or d.room_id is not null)`,
+     where r.deleted_at is null and (c.room_id is not null or d.room_id is not null)) x on true`,
   );
-  return rows.map((row) => ({
-    room: row.id,
-    head: row.head,
-    cursor: row.cursor ?? undefined,
-    firstJoined: row.first_joined ?? undefined,
-  }));
+  const rooms = rows.flatMap((row) =>
+    row.id === null ? [] : [{
+      room: row.id,
+      head: row.head,
+      cursor: row.cursor ?? undefined,
+      firstJoined: row.first_joined ?? undefined,
+    }]
+  );
+  return { epoch: rows[0]?.epoch ?? "", rooms };
+}
+
+/** The first entries of a room after a seq, as they are now, with the clientId of every message. */
+export async function readEntriesAfter(
+  db: Database,
+  room: RoomId,
+  after: number,
+  limit: number,
+): Promise<LogEntry[]> {
+  const rows = await db.query<EntryRow & { epoch: string }>(
+    `select i.epoch, e.* from instance i join lateral (
+       select * from log_entries x where x.room_id = $1 and x.seq > $2
+       order by x.seq limit $3) e on true
+     order by e.seq`,
+    [room, after, limit],
+  );
+  return rows.map((row) => entryOf(row, row.epoch));
 }
 
 /**
@@ -101,7 +131,7 @@ export interface StoredCredential {
   disabled: boolean;
 }
 
-interface CredentialRow extends Record<string, unknown> {
+interface CredentialRow extends Row {
   id: string;
   generation: number;
   disabled: boolean;

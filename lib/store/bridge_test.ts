@@ -9,6 +9,7 @@ import {
   readCredential,
   readCredentials,
   readDevicesAt,
+  readEntriesAfter,
   saveCursors,
 } from "./bridge.ts";
 import { releaseLease, renewLease, takeLease } from "./bridge_lease.ts";
@@ -76,15 +77,15 @@ Deno.test("cursors are stored only while the lease is held", strict, async () =>
   const term = (await takeLease(db, "l", "a", 60_000))!;
   const lease = { name: "l", holder: "a", term };
   assert(await saveCursors(db, lease, new Map([[room, 1], [newId(), 5]])));
-  assertEquals((await readBridgeRooms(db))[0], { room, head: 2, cursor: 1, firstJoined: 2 });
+  assertEquals((await readBridgeRooms(db)).rooms[0], { room, head: 2, cursor: 1, firstJoined: 2 });
   assert(await saveCursors(db, lease, new Map([[room, 2]])));
   assert(!await saveCursors(db, { ...lease, term: term + 1 }, new Map([[room, 9]])));
   assert(!await saveCursors(db, { ...lease, holder: "b" }, new Map([[room, 9]])));
   await dropCursors(db, { ...lease, holder: "b" }, [room]);
-  assertEquals((await readBridgeRooms(db))[0]?.cursor, 2);
+  assertEquals((await readBridgeRooms(db)).rooms[0]?.cursor, 2);
   await releaseLease(db, lease);
   assert(!await saveCursors(db, lease, new Map([[room, 9]])));
-  assertEquals((await readBridgeRooms(db))[0]?.cursor, 2);
+  assertEquals((await readBridgeRooms(db)).rooms[0]?.cursor, 2);
 });
 
 Deno.test(
@@ -97,17 +98,17 @@ Deno.test(
     await makeRoom(db); // without devices
     const device = await makeDevice(db, owner);
     await join(db, room, owner, device);
-    assertEquals(await readBridgeRooms(db), [
+    assertEquals((await readBridgeRooms(db)).rooms, [
       { room, head: 2, cursor: undefined, firstJoined: 2 },
     ]);
     const lease = { name: "l", holder: "a", term: (await takeLease(db, "l", "a", 60_000))! };
     await saveCursors(db, lease, new Map([[room, 2]]));
     await leave(db, room, owner, device);
-    assertEquals(await readBridgeRooms(db), [
+    assertEquals((await readBridgeRooms(db)).rooms, [
       { room, head: 3, cursor: 2, firstJoined: undefined },
     ]);
     await dropCursors(db, lease, [room]);
-    assertEquals(await readBridgeRooms(db), []);
+    assertEquals((await readBridgeRooms(db)).rooms, []);
   },
 );
 
@@ -143,4 +144,22 @@ Deno.test("readCredentials() lists devices until their access ends", strict, asy
   assertEquals(await readCredentials(db), [{ id: b, generation: 2, disabled: false }]);
   assertEquals(await readCredential(db, a), { id: a, generation: 1, disabled: true });
   assertEquals(await readCredential(db, newId()), undefined);
+});
+
+Deno.test("readEntriesAfter() pages through the log", strict, async () => {
+  await using database = await testDatabase();
+  const { db } = database;
+  const { owner, room } = await makeRoom(db);
+  const device = await makeDevice(db, owner);
+  await join(db, room, owner, device);
+  await leave(db, room, owner, device);
+  const all = await readEntriesAfter(db, room, 0, 10);
+  assertEquals(all.map((entry) => [entry.seq, entry.event.type]), [
+    [1, "member.joined"],
+    [2, "member.joined"],
+    [3, "member.removed"],
+  ]);
+  assertEquals(await readEntriesAfter(db, room, 1, 1), all.slice(1, 2));
+  assertEquals(await readEntriesAfter(db, room, 3, 10), []);
+  assertEquals((await readBridgeRooms(db)).epoch, all[0]!.epoch);
 });

@@ -39,8 +39,9 @@ max_inflight_messages 2048
 max_queued_messages 30000
 max_queued_bytes 67108864
 memory_limit 1073741824
-message_size_limit 131072
-max_packet_size 196608
+# A log entry takes up to 140 KiB as JSON when its text is all control characters.
+message_size_limit 262144
+max_packet_size 327680
 max_connections 10000
 max_keepalive 3600
 retain_available true

@@ -1,0 +1,190 @@
+import { backoffMs, pause } from "../lib/backoff.ts";
+import { ConfabError } from "../lib/errors.ts";
+import type { BridgeOptions } from "./bridge.ts";
+import { Connection, type Subscription } from "./connection.ts";
+import type { Delivery } from "./delivery.ts";
+import { EmbeddedProvisioner } from "./embedded_provisioner.ts";
+import { Inbound } from "./inbound.ts";
+import { KnownDevices } from "./known_devices.ts";
+import type { HeldLease } from "./lease.ts";
+import { Outbound } from "./outbound.ts";
+import type { Provisioner, Publisher } from "./ports.ts";
+import { DynamicSecurity } from "./provisioning.ts";
+import { Roster } from "./roster.ts";
+import { Topics } from "./topics.ts";
+
+/** Why a session is over. */
+export type SessionEnd = "stopped" | "deposed" | "taken_over";
+
+/** The work of one term: the connection to the broker with everything that hangs on it. */
+export class BridgeSession implements Publisher {
+  readonly #topics: Topics;
+  readonly #over = new AbortController();
+  readonly #devices: KnownDevices;
+  readonly #outbound: Outbound;
+  readonly #dynsec: DynamicSecurity | undefined;
+  readonly #roster: Roster;
+  #connection: Connection | undefined;
+  #end: SessionEnd = "stopped";
+
+  constructor(private readonly o: BridgeOptions, private readonly lease: HeldLease) {
+    const { store, log, beaconSeconds } = o;
+    const signal = this.#over.signal;
+    this.#topics = new Topics(o.prefix);
+    this.#devices = new KnownDevices(o.actions, o.rate);
+    this.#outbound = new Outbound({
+      topics: this.#topics,
+      store,
+      publisher: this,
+      lease,
+      log,
+      watch: o.watch,
+      beaconSeconds,
+      signal,
+      onDeposed: () => this.#finish("deposed"),
+    });
+    if (o.provisioning.kind === "dynsec") {
+      const { secretOf } = o.provisioning;
+      this.#dynsec = new DynamicSecurity({ publisher: this, secretOf, log });
+    }
+    const provisioner = this.#provisioner();
+    this.#roster = new Roster({
+      store,
+      provisioner,
+      log,
+      beaconSeconds,
+      signal,
+      onChanged: (device) => {
+        this.#devices.forget(device.id);
+        if (device.disabled) this.#outbound.forget(device.id);
+      },
+    });
+    lease.lost.addEventListener("abort", () => this.#finish("deposed"));
+  }
+
+  /** Works until `stop`, until the lease is lost, or until another takes the session over. */
+  async run(stop: AbortSignal): Promise<SessionEnd> {
+    const onStop = () => this.#finish("stopped");
+    stop.addEventListener("abort", onStop);
+    if (stop.aborted) onStop();
+    try {
+      const outbound = this.#outbound.run();
+      await Promise.all([outbound, this.#roster.run(), this.#stayConnected()]);
+    } finally {
+      stop.removeEventListener("abort", onStop);
+    }
+    return this.#end;
+  }
+
+  publish(
+    topic: string,
+    payload: string,
+    options?: { retain?: boolean; correlationData?: Uint8Array },
+  ): Promise<void> {
+    if (this.#connection !== undefined) return this.#connection.publish(topic, payload, options);
+    return Promise.reject(new ConfabError("unavailable", "The MQTT broker is not connected"));
+  }
+
+  notice(room: string, head: number): void {
+    this.#outbound.notice(room, head);
+  }
+
+  /** A principal has changed or lost access; those that are not devices are ignored. */
+  revoked(id: string): void {
+    this.#devices.forget(id);
+    this.#outbound.refreshSoon();
+    void this.#roster.changed(id);
+  }
+
+  refresh(): void {
+    this.#outbound.refreshSoon();
+  }
+
+  health(): { connected: boolean; rooms: number; behind: number } {
+    return { connected: this.#connection !== undefined, ...this.#outbound.health() };
+  }
+
+  #finish(end: SessionEnd): void {
+    if (this.#over.signal.aborted) return;
+    this.#end = end;
+    this.#over.abort();
+  }
+
+  #provisioner(): Provisioner {
+    const { provisioning } = this.o;
+    if (this.#dynsec !== undefined) return this.#dynsec;
+    if (provisioning.kind === "embedded") return new EmbeddedProvisioner(provisioning.kick);
+    return { reconcile: () => Promise.resolve(), ensure: () => Promise.resolve() };
+  }
+
+  async #stayConnected(): Promise<void> {
+    const { signal } = this.#over;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        // Another bridge may have cut us off because the lease is its own by now.
+        if (!await this.lease.verify()) return;
+        if (await this.#connect()) failures = 0;
+      } catch (error) {
+        if (++failures === 3) this.o.log.warn("The MQTT broker cannot be reached", { error });
+      }
+      await pause(backoffMs(++failures, { baseMs: 100, capMs: 5000 }), signal);
+    }
+  }
+
+  /** One connection from its beginning to its end; true when it was ready in between. */
+  async #connect(): Promise<boolean> {
+    const gone = new AbortController();
+    const inbound = this.#inbound(gone.signal);
+    const connection = new Connection({
+      ...this.o.broker,
+      clientId: `confab-bridge-${this.o.shard ?? 0}`,
+      subscriptions: this.#subscriptions(),
+      onDelivery: (delivery: Delivery) => {
+        if (!DynamicSecurity.answersOn(delivery.topic)) return inbound.accept(delivery);
+        this.#dynsec?.receive(delivery.payload);
+        return Promise.resolve();
+      },
+    });
+    const over = () => void connection.close({ politely: this.#end === "stopped" });
+    this.#over.signal.addEventListener("abort", over);
+    if (this.#over.signal.aborted) over();
+    try {
+      await connection.ready;
+      this.#connection = connection;
+      this.o.log.info("The bridge is connected to the MQTT broker", { term: this.lease.term });
+      this.#roster.connected();
+      this.#outbound.connected();
+      if (await connection.ended === "taken_over") this.#finish("taken_over");
+      return true;
+    } finally {
+      this.#connection = undefined;
+      gone.abort();
+      this.#over.signal.removeEventListener("abort", over);
+      await connection.close();
+    }
+  }
+
+  #inbound(signal: AbortSignal): Inbound {
+    const { actions, log } = this.o;
+    return new Inbound({
+      topics: this.#topics,
+      actions,
+      devices: this.#devices,
+      publisher: this,
+      log,
+      signal,
+      onBirth: (device) => this.#outbound.born(device),
+      onStored: (room, seq) => this.#outbound.notice(room, seq),
+    });
+  }
+
+  #subscriptions(): Subscription[] {
+    const { send, requests, status } = this.#topics.inbound();
+    return [
+      { filter: send, qos: 1, rh: 2 },
+      { filter: requests, qos: 1, rh: 2 },
+      { filter: status, qos: 1, rh: 0 },
+      ...(this.#dynsec === undefined ? [] : [DynamicSecurity.subscription]),
+    ];
+  }
+}

@@ -1,0 +1,99 @@
+import { checkDeviceSecret, deviceSecret } from "../lib/auth/devices.ts";
+import type { Bus } from "../lib/bus/mod.ts";
+import { bridgeStore, deviceActions } from "../lib/chat/bridge.ts";
+import { liveDevice } from "../lib/chat/devices.ts";
+import type { Services } from "../lib/services.ts";
+import { type Bridge, type Provisioning, startBridge } from "./bridge.ts";
+import { DEFAULT_PORT, type EmbeddedBroker, startBroker } from "./broker.ts";
+import type { WatchRoom } from "./ports.ts";
+
+/** The role `bridge`, and the embedded broker when no other is configured. */
+export interface BridgeRole {
+  bridge: Bridge;
+  /** Where devices reach the embedded broker; `steppedOver`: the default port that was taken. */
+  endpoint:
+    | { host: string; port: number; tls: boolean; steppedOver: number | undefined }
+    | undefined;
+  stop(): Promise<void>;
+}
+
+type BridgeServices = Pick<Services, "config" | "log" | "bus" | "chat" | "keys">;
+
+/** Starts the role `bridge`. */
+export async function startBridgeRole(services: BridgeServices): Promise<BridgeRole> {
+  const { config, bus, chat } = services;
+  const log = services.log.with({ part: "bridge" });
+  const embedded = config.mqtt.broker === undefined ? await openBroker(services) : undefined;
+  const bridge = startBridge({
+    broker: config.mqtt.broker ?? embedded!.bridge,
+    prefix: config.mqtt.prefix,
+    actions: deviceActions(chat),
+    store: bridgeStore(chat),
+    provisioning: provisioningOf(services, embedded),
+    rate: { perSecond: config.limits.sendsPerSecond, burst: config.limits.sendBurst },
+    beaconSeconds: config.beaconSeconds,
+    log,
+    watch: watchOn(bus),
+  });
+  bus.listen({
+    revoked: (revocation) => {
+      if ("principal" in revocation) bridge.revoked(revocation.principal);
+    },
+    resumed: () => bridge.refresh(),
+    connected: () => {},
+  });
+  return {
+    bridge,
+    endpoint: embedded && {
+      host: config.host,
+      port: embedded.port,
+      tls: false,
+      steppedOver: config.mqtt.port === undefined && embedded.port !== DEFAULT_PORT
+        ? DEFAULT_PORT
+        : undefined,
+    },
+    async stop() {
+      await bridge.stop();
+      await embedded?.stop();
+    },
+  };
+}
+
+function openBroker({ config, chat, keys, log }: BridgeServices): Promise<EmbeddedBroker> {
+  return startBroker({
+    port: config.mqtt.port,
+    host: config.host,
+    prefix: config.mqtt.prefix,
+    log: log.with({ part: "broker" }),
+    async authenticate(id, password) {
+      const live = await liveDevice(chat, id);
+      if (live === undefined) return false;
+      return await checkDeviceSecret(keys.deviceKey, id, live.generation, password);
+    },
+  });
+}
+
+function provisioningOf(
+  { config, keys }: BridgeServices,
+  embedded: EmbeddedBroker | undefined,
+): Provisioning {
+  if (embedded !== undefined) return { kind: "embedded", kick: embedded.kick };
+  if (config.mqtt.provisioning === "none") return { kind: "none" };
+  return {
+    kind: "dynsec",
+    secretOf: ({ id, generation }) => deviceSecret(keys.deviceKey, id, generation),
+  };
+}
+
+/** Hears of new entries over the bus. */
+function watchOn(bus: Bus): WatchRoom {
+  return (room, onHead) =>
+    bus.serve(room, {
+      entries: (entries) => {
+        const last = entries.at(-1);
+        if (last !== undefined) onHead(last.seq);
+      },
+      head: onHead,
+      signal: () => {},
+    });
+}
