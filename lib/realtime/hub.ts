@@ -28,9 +28,16 @@ export interface HubOptions {
   log: Log;
   /** Entries that one join replays at most. */
   replayEntries: number;
+  /**
+   * Bytes that one join replays at most (UTF-16 units count as bytes), well below what may wait
+   * for one reader: a replay that overflows would begin again with every reconnect. Default 512 KiB.
+   */
+  replayBytes?: number;
   /** The epoch in force, shared with whoever announces entries. */
   epoch: { value: string };
 }
+
+const REPLAY_BYTES = 512 * 1024;
 
 interface Place {
   feed: RoomFeed;
@@ -46,12 +53,13 @@ interface Place {
  * was missed.
  */
 export class Hub {
-  readonly turn = new Turn();
+  readonly turn: Turn;
   readonly #places = new Map<RoomId, Place>();
   readonly #options: HubOptions;
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.turn = new Turn((error) => options.log.error("A flush failed", { error }));
   }
 
   /** Rooms that somebody on this node has joined. */
@@ -61,7 +69,8 @@ export class Hub {
 
   /**
    * Subscribes to a room. `begin` is called with the result before any entry is handed over: at
-   * first those after the cursor (when `recovered`), then live ones. Throws `not_found`.
+   * first those after the cursor (when `recovered`), then live ones; what it throws fails the
+   * join. Throws `not_found`, and `unavailable` or `overloaded` when another try may succeed.
    */
   async join(
     subscriber: Subscriber,
@@ -84,7 +93,11 @@ export class Hub {
         cursor === undefined ? 0 : replayEntries + 1,
       );
       if (found === undefined) throw new ConfabError("not_found");
-      if (subscription.ended) throw new ConfabError("not_joined");
+      if (subscription.refusal !== undefined) throw new ConfabError(subscription.refusal);
+      if (found.view.epoch !== this.#options.epoch.value) {
+        this.#reset(found.view.epoch);
+        throw new ConfabError("unavailable");
+      }
       this.#begin(place, subscription, found, cursor, begin);
       return subscription;
     } catch (error) {
@@ -105,15 +118,14 @@ export class Hub {
 
   /** Reads the heads of all rooms here, so that nothing stays missing; tells changed ones. */
   async beacon(): Promise<void> {
-    const rooms = [...this.#places.keys()];
-    if (rooms.length === 0) return;
-    const { epoch, heads } = await readHeads(this.#options.db, rooms);
-    let restored = epoch !== this.#options.epoch.value;
+    // What was served before the question: what comes while it is answered is no contradiction.
+    const served = new Map([...this.#places].map(([room, { feed }]) => [room, feed.head ?? 0]));
+    if (served.size === 0) return;
+    const { epoch, heads } = await readHeads(this.#options.db, [...served.keys()]);
+    if (epoch !== this.#options.epoch.value) return this.#reset(epoch);
     for (const [room, head] of heads) {
-      const known = this.#places.get(room)?.feed.head;
-      if (known !== undefined && head < known) restored = true;
+      if (head < served.get(room)!) return await this.#restored(epoch);
     }
-    if (restored) return await this.#reset(epoch);
     this.#tellHeads();
     for (const [room, head] of heads) this.#places.get(room)?.feed.reach(head);
   }
@@ -127,6 +139,11 @@ export class Hub {
       {
         read: (room, from, to) => readEntries(db, room, from, to),
         failed: (room, error) => log.warn("Could not fill a gap yet", { room, error }),
+        lost: (room) => {
+          log.error("Entries of a room are gone from the store", { room });
+          this.#close(room, place);
+        },
+        threw: (error) => log.error("A subscriber failed", { room, error }),
       },
       this.turn,
       (subscription, code) => this.#evict(subscription, code),
@@ -140,7 +157,7 @@ export class Hub {
         signal: (signal) => feed.signal(signal),
       });
       const { epoch, heads } = await readHeads(db, [room]);
-      if (this.#options.epoch.value !== epoch) this.#options.epoch.value = epoch;
+      if (this.#options.epoch.value !== epoch) this.#reset(epoch);
       const head = heads.get(room);
       if (head === undefined) throw new ConfabError("not_found");
       feed.start(head);
@@ -158,26 +175,34 @@ export class Hub {
     begin: (joined: Joined) => void,
   ): void {
     const { view, entries } = found;
-    const recovered = cursor && entries.length <= this.#options.replayEntries &&
+    const { subscriber } = subscription;
+    const { replayEntries, replayBytes = REPLAY_BYTES } = this.#options;
+    const replay = new Batch(entries).for(subscriber.principal.id);
+    const recovered = cursor && entries.length <= replayEntries &&
       (cursor.epoch === undefined || cursor.epoch === view.epoch) &&
-      cursor.after >= view.floor && cursor.after <= view.head;
+      cursor.after >= view.floor && cursor.after <= view.head &&
+      replay.frames.length <= replayBytes;
     begin(recovered === undefined ? { view } : { view, recovered });
-    if (recovered && entries.length > 0) {
-      const { subscriber } = subscription;
-      subscriber.entries(new Batch(entries).for(subscriber.principal.id));
-    }
+    if (recovered && entries.length > 0) subscriber.entries(replay);
     const code = subscription.begin(view.head, view.role);
     if (code !== undefined) this.#evict(subscription, code);
     place.feed.reach(view.head);
   }
 
+  /** Ends a subscription and says why; one that still joins gets the reason as its answer. */
   #evict(subscription: Subscription, code: ErrorCode): void {
+    const joining = subscription.position === undefined;
     this.leave(subscription);
-    subscription.subscriber.evicted(subscription.room, code);
+    if (joining) subscription.refusal = code === "epoch_changed" ? "unavailable" : code;
+    else subscription.subscriber.evicted(subscription.room, code);
   }
 
   #drop(room: RoomId, place: Place): void {
     if (place.joining > 0 || place.feed.subscriptions.size > 0) return;
+    this.#forget(room, place);
+  }
+
+  #forget(room: RoomId, place: Place): void {
     if (this.#places.get(room) !== place) return;
     this.#places.delete(room);
     place.feed.close();
@@ -185,11 +210,22 @@ export class Hub {
     void place.ready.catch(() => {}).then(() => place.stop());
   }
 
+  /** Serves a room no more: its subscribers must join again and will be told to reload. */
+  #close(room: RoomId, place: Place): void {
+    for (const subscription of [...place.feed.subscriptions]) {
+      this.#evict(subscription, "epoch_changed");
+    }
+    // Joins under way keep the place, but it must not serve those that begin now.
+    this.#forget(room, place);
+  }
+
   #tellHeads(): void {
     const told = new Map<Subscriber, Record<RoomId, number>>();
     for (const [room, { feed }] of this.#places) {
       if (feed.head === undefined || feed.head === feed.toldHead) continue;
       feed.toldHead = feed.head;
+      // Nobody shall take what is on its way to them for missing.
+      feed.flush();
       for (const { subscriber, position } of feed.subscriptions) {
         if (position === undefined) continue;
         let heads = told.get(subscriber);
@@ -200,19 +236,18 @@ export class Hub {
     for (const [subscriber, heads] of told) subscriber.heads(heads);
   }
 
-  /** The history is another one: every subscriber must join again and will be told to reload. */
-  async #reset(epoch: string): Promise<void> {
-    const { db, log } = this.#options;
-    const known = this.#options.epoch;
-    if (epoch === known.value) {
-      epoch = await rotateEpoch(db, epoch, crypto.randomUUID().replaceAll("-", "").slice(0, 12));
-    }
-    known.value = epoch;
-    log.warn("The history was reset", { epoch });
-    for (const { feed } of [...this.#places.values()]) {
-      for (const subscription of [...feed.subscriptions]) {
-        this.#evict(subscription, "epoch_changed");
-      }
+  /** The history went back without a new epoch: names one, so that no old cursor is trusted. */
+  async #restored(epoch: string): Promise<void> {
+    const fresh = crypto.randomUUID().replaceAll("-", "").slice(0, 12);
+    this.#reset(await rotateEpoch(this.#options.db, epoch, fresh));
+  }
+
+  /** The history is another one: closes every room that has been served from the old one. */
+  #reset(epoch: string): void {
+    this.#options.epoch.value = epoch;
+    this.#options.log.warn("The history was reset", { epoch });
+    for (const [room, place] of [...this.#places]) {
+      if (place.feed.head !== undefined) this.#close(room, place);
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../errors.ts";
 import type { LogEntry, RoomId, Signal } from "../protocol.ts";
 import { Batch } from "./batch.ts";
 import type { Subscription } from "./subscription.ts";
@@ -9,6 +10,10 @@ export interface FeedSource {
   read(room: RoomId, from: number, to: number): Promise<LogEntry[]>;
   /** The feed could not read; the next beacon tries again. */
   failed(room: RoomId, error: unknown): void;
+  /** Entries that were announced are not in the store, but later ones are. */
+  lost(room: RoomId): void;
+  /** A subscriber threw; it is served no more. */
+  threw(error: unknown): void;
 }
 
 const PAGE = 500;
@@ -36,12 +41,13 @@ export class RoomFeed implements Flushable {
     readonly room: RoomId,
     private readonly source: FeedSource,
     private readonly turn: Turn,
-    private readonly ended: (subscription: Subscription, code: "removed" | "overloaded") => void,
+    private readonly ended: (subscription: Subscription, code: ErrorCode) => void,
   ) {}
 
   /** Starts after `head`: what came earlier is dropped, what came later is sorted in. */
   start(head: number): void {
     this.head = this.toldHead = head;
+    this.#dropOld();
     this.#advance();
   }
 
@@ -73,8 +79,10 @@ export class RoomFeed implements Flushable {
       const batch = new Batch(this.#accepted);
       this.#accepted = [];
       for (const subscription of this.subscriptions) {
-        const code = subscription.take(batch);
-        if (code !== undefined) this.ended(subscription, code as "removed" | "overloaded");
+        this.#guard(subscription, () => {
+          const code = subscription.take(batch);
+          if (code !== undefined) this.ended(subscription, code);
+        });
       }
     }
     const signals = this.#signals;
@@ -82,7 +90,8 @@ export class RoomFeed implements Flushable {
     for (const signal of signals) {
       const frame = JSON.stringify({ type: "signal", room: this.room, signal });
       for (const subscription of this.subscriptions) {
-        if (subscription.position !== undefined) subscription.subscriber.signal(frame);
+        if (subscription.position === undefined) continue;
+        this.#guard(subscription, () => subscription.subscriber.signal(frame));
       }
     }
   }
@@ -121,16 +130,34 @@ export class RoomFeed implements Flushable {
         if (this.#closed) return;
         for (const entry of found) if (entry.seq === this.head! + 1) this.#accept(entry);
         while (this.#pending.has(this.head! + 1)) this.#take(this.head! + 1);
-        if (found.length === 0 && this.head! < from) {
-          // Announced, but not there (yet): believe the store.
-          this.#target = this.head!;
-        }
+        if (this.head! >= from) continue;
+        if (found.length > 0) return this.source.lost(this.room);
+        // Announced, but not there (yet): believe the store.
+        this.#target = this.head!;
       }
-      for (const seq of this.#pending.keys()) if (seq <= this.head!) this.#pending.delete(seq);
+      this.#dropOld();
     } catch (error) {
       this.source.failed(this.room, error);
     } finally {
       this.#filling = false;
+    }
+  }
+
+  #dropOld(): void {
+    for (const seq of this.#pending.keys()) if (seq <= this.head!) this.#pending.delete(seq);
+  }
+
+  /** One that throws is out, so that it neither misses entries nor keeps others from theirs. */
+  #guard(subscription: Subscription, deliver: () => void): void {
+    try {
+      deliver();
+    } catch (error) {
+      this.source.threw(error);
+      try {
+        this.ended(subscription, "internal");
+      } catch {
+        // It was told; that it throws again is known.
+      }
     }
   }
 

@@ -24,6 +24,8 @@ export class Subscription {
   position: number | undefined;
   role: RoomRole | null = null;
   ended = false;
+  /** Why it ended before it began. */
+  refusal: ErrorCode | undefined;
   #held: LogEntry[] = [];
 
   constructor(readonly room: RoomId, readonly subscriber: Subscriber) {}

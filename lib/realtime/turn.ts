@@ -15,6 +15,9 @@ export class Turn {
   #waiting = new Set<Flushable>();
   #scheduled = false;
 
+  /** `failed` is told what a flush threw; the others are flushed all the same. */
+  constructor(private readonly failed: (error: unknown) => void = () => {}) {}
+
   /** Flushes `work` before long; asking again before that changes nothing. */
   add(work: Flushable): void {
     this.#waiting.add(work);
@@ -28,7 +31,11 @@ export class Turn {
     let done = 0;
     for (const work of this.#waiting) {
       this.#waiting.delete(work);
-      work.flush();
+      try {
+        work.flush();
+      } catch (error) {
+        this.failed(error);
+      }
       if (++done % 32 === 0 && performance.now() > until) break;
     }
     this.#scheduled = this.#waiting.size > 0;
