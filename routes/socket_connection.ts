@@ -29,6 +29,7 @@ export class SocketConnection implements Connection, Subscriber {
   readonly id = newId();
   readonly rooms = new Map<RoomId, JoinedRoom>();
   principal: Principal;
+  since = Date.now();
   readonly #outbox: Outbox;
   readonly #frames: TokenBucket;
   #refused = 0;
@@ -98,6 +99,7 @@ export class SocketConnection implements Connection, Subscriber {
   /** Adopts a renewed identity of the same principal, and ends when that expires. */
   setPrincipal(principal: Principal): void {
     this.principal = principal;
+    this.since = Date.now();
     clearTimeout(this.#expiry);
     const { expiresAt } = principal;
     if (expiresAt === undefined) return;

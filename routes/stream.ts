@@ -55,6 +55,7 @@ export function streamCursor(
 }
 
 class RoomStream implements Connection, Subscriber {
+  readonly since = Date.now();
   readonly body: ReadableStream<Uint8Array>;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #subscription: Subscription | undefined;
@@ -75,7 +76,7 @@ class RoomStream implements Connection, Subscriber {
         },
         cancel: () => this.closed(),
       },
-      new ByteLengthQueuingStrategy({ highWaterMark: context.config.limits.outboxBytes }),
+      { highWaterMark: context.config.limits.outboxBytes, size: (chunk) => chunk.byteLength },
     );
     this.#heartbeat = setInterval(() => this.#write(": ping\n\n"), HEARTBEAT_MS);
     const { expiresAt } = principal;

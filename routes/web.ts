@@ -1,0 +1,113 @@
+import { authenticate, redeemTicket } from "../lib/auth/mod.ts";
+import { deviceSecret } from "../lib/auth/devices.ts";
+import type { Services } from "../lib/services.ts";
+import { createApp } from "./app.ts";
+import type { RouteContext } from "./context.ts";
+import type { MqttEndpoint } from "./mqtt_endpoint.ts";
+import { startNode } from "./node.ts";
+import type { SocketContext } from "./socket_context.ts";
+
+const DEFAULT_PORT = 8000;
+const PORT_TRIES = 100;
+/** Milliseconds that commits in flight, and then open requests, may take when the node leaves. */
+const FINISH_MS = 1500;
+
+/** A running web role. */
+export interface Web {
+  /** Where it listens, such as `http://127.0.0.1:8000`. */
+  url: string;
+  /** The port that was asked for by default, when it was taken. */
+  steppedOver: number | undefined;
+  /** Leaves politely: commits in flight are answered, sockets are told to come back. */
+  stop(): Promise<void>;
+}
+
+/** Starts the role `web`: REST, WebSocket, SSE and the web client. */
+export function startWeb(
+  services: Services,
+  mqttEndpoint: () => MqttEndpoint | undefined,
+): Web {
+  const { config, chat, auth, log, keys } = services;
+  const node = startNode(services);
+  const socketContext: SocketContext = {
+    config,
+    chat,
+    hub: node.hub,
+    connections: node.connections,
+    authenticate: (bearer) => authenticate(auth, bearer),
+    redeemTicket: (ticket) => redeemTicket(auth, ticket),
+    epoch: services.epoch,
+    log,
+  };
+  const context: RouteContext = {
+    config,
+    chat,
+    accounts: auth,
+    keys,
+    log,
+    metrics: services.metrics,
+    checks: checksOf(services),
+    mqttEndpoint,
+    secretOf: (device, generation) => deviceSecret(keys.deviceKey, device, generation),
+    live: socketContext,
+  };
+  const app = createApp(context);
+  const handler: Deno.ServeHandler<Deno.NetAddr> = async (request, info) => {
+    // A failure shows itself in whatever the request needs the database for.
+    if (services.epoch.value === "") await services.ready().catch(() => {});
+    return await app.fetch(request, info);
+  };
+  const { server, steppedOver } = listen(config.host, config.port, handler);
+  const { hostname, port } = server.addr as Deno.NetAddr;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return {
+    url: `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`,
+    steppedOver,
+    async stop() {
+      node.connections.refuse();
+      await within(FINISH_MS, chat.appender.idle());
+      await node.stop();
+      await within(FINISH_MS, server.shutdown());
+    },
+  };
+}
+
+function listen(
+  hostname: string,
+  port: number | undefined,
+  handler: Deno.ServeHandler<Deno.NetAddr>,
+): { server: Deno.HttpServer<Deno.NetAddr>; steppedOver: number | undefined } {
+  for (let candidate = port ?? DEFAULT_PORT;; candidate++) {
+    try {
+      const server = Deno.serve({ hostname, port: candidate, onListen: () => {} }, handler);
+      const steppedOver = port === undefined && candidate !== DEFAULT_PORT;
+      return { server, steppedOver: steppedOver ? DEFAULT_PORT : undefined };
+    } catch (error) {
+      const taken = error instanceof Deno.errors.AddrInUse;
+      if (!taken || port !== undefined || candidate >= DEFAULT_PORT + PORT_TRIES) throw error;
+    }
+  }
+}
+
+function checksOf({ db, redis, busIsUp }: Services): RouteContext["checks"] {
+  const checks: RouteContext["checks"] = {
+    database: async () => {
+      await db.query("select 1", [], { timeoutMs: 2000 });
+    },
+  };
+  if (redis !== undefined) {
+    checks.redis = async () => {
+      await redis.command(["PING"]);
+      if (!busIsUp()) throw new Error("The bus is down");
+    };
+  }
+  return checks;
+}
+
+/** Waits for `work`, but not longer than `ms`; a failure counts as done. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer;
+  const late = new Promise((resolve) => timer = setTimeout(resolve, ms));
+  await Promise.race([work.catch(() => {}), late]);
+  clearTimeout(timer);
+}
