@@ -23,8 +23,9 @@ export class Beacon {
     this.#schedule();
   }
 
-  /** Starts a round now, or joins the one under way. */
+  /** Starts a round now, or joins the one under way; none begins after stop(). */
   now(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
     clearTimeout(this.#timer);
     return this.#running ??= this.#run();
   }

@@ -21,7 +21,7 @@ export interface ConnectionLimits {
 
 /** A place for one connection, taken before the upgrade. */
 export interface Slot {
-  /** Fills the place; from now on revocations reach the connection. */
+  /** Fills the place, unless it was given back: from now on revocations reach the connection. */
   occupy(connection: Connection): void;
   /** Gives the place back; giving it back again changes nothing. */
   release(): void;
@@ -98,6 +98,7 @@ export class Connections {
     this.#perAddress.add(address, 1);
     return {
       occupy: (occupant) => {
+        if (released) return;
         connection = occupant;
         this.#live.add(occupant);
         if (this.#draining) occupant.close("restarting", 1);

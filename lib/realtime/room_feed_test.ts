@@ -1,0 +1,177 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { range, RecordedSubscriber } from "../../testing/subscriber.ts";
+import { until } from "../../testing/until.ts";
+import type { Principal } from "../auth/principal.ts";
+import { entry } from "../bus/contract.ts";
+import type { LogEntry } from "../protocol.ts";
+import { type FeedSource, RoomFeed } from "./room_feed.ts";
+import { Subscription } from "./subscription.ts";
+import { Turn } from "./turn.ts";
+
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
+const READER: Principal = { id: "reader", kind: "user", role: "user", name: "Reader" };
+
+/** A feed of "room" whose store holds the entries 1 to `stored()`. */
+function scene(stored: () => number, source: Partial<FeedSource> = {}) {
+  let reads = 0;
+  const ended: string[] = [];
+  const lost: string[] = [];
+  const failures: unknown[] = [];
+  const feed = new RoomFeed(
+    "room",
+    {
+      read: async (_, from, to) => {
+        reads++;
+        await Promise.resolve();
+        const last = Math.min(to, stored());
+        return last < from ? [] : range(from, last).map((seq) => entry("room", seq));
+      },
+      failed: (_, error) => failures.push(error),
+      lost: (room) => lost.push(room),
+      threw: (error) => failures.push(error),
+      ...source,
+    },
+    new Turn(),
+    (subscription, code) => {
+      ended.push(code);
+      feed.subscriptions.delete(subscription);
+    },
+  );
+  const reader = new RecordedSubscriber(READER);
+  const subscription = new Subscription("room", reader);
+  feed.subscriptions.add(subscription);
+  return { feed, reader, subscription, ended, lost, failures, reads: () => reads };
+}
+
+Deno.test("RoomFeed hands over in order and once whatever the bus does", strict, async () => {
+  const arrivals = fc.record({
+    head: fc.integer({ min: 0, max: 30 }),
+    total: fc.integer({ min: 1, max: 60 }),
+    notices: fc.array(
+      fc.record({ at: fc.nat(), length: fc.integer({ min: 1, max: 5 }), reach: fc.boolean() }),
+      { maxLength: 80 },
+    ),
+    // The turns of the event loop between which the notices arrive.
+    pauses: fc.array(fc.boolean(), { maxLength: 80 }),
+    begin: fc.nat(10),
+  });
+  await fc.assert(
+    fc.asyncProperty(arrivals, async ({ head, total, notices, pauses, begin }) => {
+      const last = head + total;
+      const { feed, reader, subscription } = scene(() => last);
+      feed.start(head);
+      let begun = false;
+      const goLive = () => {
+        if (begun) return;
+        begun = true;
+        subscription.begin(head, "member");
+      };
+      for (const [i, { at, length, reach }] of notices.entries()) {
+        if (i === begin) goLive();
+        const from = 1 + at % last;
+        const to = Math.min(last, from + length - 1);
+        if (reach) feed.reach(to);
+        else feed.entries(range(from, to).map((seq) => entry("room", seq)));
+        if (pauses[i]) await new Promise((resolve) => setImmediate(resolve));
+      }
+      goLive();
+      feed.reach(last);
+      await until("all arrived", () => reader.seqs().at(-1) === last);
+      assertEquals(reader.seqs(), range(head + 1, last));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+Deno.test("RoomFeed drops what it held from before its start", strict, async () => {
+  const { feed, reader, subscription, reads } = scene(() => 1400);
+  for (const seq of range(1, 1200)) feed.entries([entry("room", seq)]);
+  feed.start(1200);
+  subscription.begin(1200, "member");
+  for (const seq of range(1201, 1400)) feed.entries([entry("room", seq)]);
+  await until("all arrived", () => reader.seqs().at(-1) === 1400);
+  assertEquals([reader.seqs(), reads()], [range(1201, 1400), 0]);
+});
+
+Deno.test("RoomFeed fills a gap from the store", strict, async () => {
+  const { feed, reader, subscription, reads } = scene(() => 1203);
+  feed.start(0);
+  subscription.begin(0, "member");
+  feed.entries([entry("room", 1203)]);
+  await until("all arrived", () => reader.seqs().at(-1) === 1203);
+  assertEquals([reader.seqs(), reads()], [range(1, 1203), 3]);
+});
+
+Deno.test("RoomFeed believes the store when an announced entry is not there", strict, async () => {
+  let stored = 3;
+  const { feed, reader, subscription, reads } = scene(() => stored);
+  feed.start(2);
+  subscription.begin(2, "member");
+  feed.reach(900_000);
+  await until("the one that exists", () => reader.seqs().at(-1) === 3);
+  await until("it asked again", () => reads() === 2);
+  stored = 4;
+  feed.reach(4);
+  await until("the next one", () => reader.seqs().at(-1) === 4);
+  assertEquals([reader.seqs(), reads()], [[3, 4], 3]);
+});
+
+Deno.test("RoomFeed gives up a room whose entries are gone from the store", strict, async () => {
+  let reads = 0;
+  const { feed, lost, reader } = scene(() => 0, {
+    read: (_, __, to) => Promise.resolve(++reads > 5 ? [] : [entry("room", to)]),
+  });
+  feed.start(2);
+  feed.reach(9);
+  await until("given up", () => lost.length > 0 || reads > 5);
+  assertEquals([lost, reads, reader.seqs()], [["room"], 1, []]);
+});
+
+Deno.test("RoomFeed tries again at the next notice when the store fails", strict, async () => {
+  let broken = true;
+  const { feed, reader, subscription, failures } = scene(() => 5, {
+    read: (_, from, to) => {
+      if (broken) return Promise.reject(new Error("away"));
+      return Promise.resolve(range(from, to).map((seq) => entry("room", seq)));
+    },
+  });
+  feed.start(2);
+  subscription.begin(2, "member");
+  feed.reach(5);
+  await until("failed", () => failures.length === 1);
+  broken = false;
+  feed.reach(5);
+  await until("all arrived", () => reader.seqs().at(-1) === 5);
+  assertEquals(reader.seqs(), [3, 4, 5]);
+});
+
+Deno.test("RoomFeed takes nothing of a read that ends after its close", strict, async () => {
+  const answer = Promise.withResolvers<LogEntry[]>();
+  const { feed, reader, subscription } = scene(() => 0, { read: () => answer.promise });
+  feed.start(2);
+  subscription.begin(2, "member");
+  feed.reach(3);
+  feed.close();
+  answer.resolve([entry("room", 3)]);
+  await answer.promise;
+  await new Promise((resolve) => setImmediate(resolve));
+  assertEquals([reader.seqs(), feed.head], [[], 2]);
+});
+
+Deno.test("RoomFeed ends a subscription that joins for too long", strict, async () => {
+  const { feed, ended, reader } = scene(() => 3000);
+  feed.start(0);
+  feed.reach(3000);
+  await until("ended", () => ended.length > 0);
+  assertEquals([ended, reader.seen.length], [["overloaded"], 0]);
+});
+
+Deno.test("RoomFeed passes at most 100 signals in one turn", strict, async () => {
+  const { feed, reader, subscription } = scene(() => 0);
+  feed.start(0);
+  subscription.begin(0, "member");
+  for (let i = 0; i < 1000; i++) feed.signal({ type: "typing", principal: READER });
+  await until("signals", () => reader.signals.length > 0);
+  assert(reader.signals.length === 100);
+});
