@@ -66,7 +66,7 @@ export class Api {
     handle: (request: EndpointRequest<unknown, unknown, unknown>) => Promise<AnyAnswer> | AnyAnswer,
   ): void {
     this.endpoints.push(definition);
-    const handlers = [...validatorsOf(definition), handlerOf(definition, handle)];
+    const handlers = [...validatorsOf(definition), handlerOf(handle)];
     this.#route(
       definition,
       definition.access === "signed-in" ? [requireSignedIn, ...handlers] : handlers,
@@ -92,7 +92,6 @@ export const requireSignedIn: MiddlewareHandler<AppEnv> = async (c, next) => {
 };
 
 function handlerOf(
-  definition: Definition,
   handle: (request: EndpointRequest<unknown, unknown, unknown>) => Promise<AnyAnswer> | AnyAnswer,
 ): Handler<AppEnv> {
   return async (c) => {

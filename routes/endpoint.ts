@@ -87,16 +87,15 @@ export function honoPath(path: string): string {
 
 /** Every error code that an endpoint may answer with. */
 export function errorCodesOf(definition: Definition): ErrorCode[] {
-  const codes = new Set<ErrorCode>(definition.errors);
+  const codes = new Set<ErrorCode>(["invalid_request", ...definition.errors ?? []]);
   const add = (...more: ErrorCode[]) => more.forEach((code) => codes.add(code));
   if (definition.tag !== "Service") add("rate_limited", "internal", "unavailable");
   if (definition.access === "signed-in") {
     add("unauthenticated", "token_invalid", "token_expired", "session_revoked");
   }
   if (definition.params !== undefined) add("not_found");
-  if (definition.query !== undefined) add("invalid_request");
   if (takesBody(definition)) {
-    add("invalid_request", "invalid_json", "invalid_utf8", "payload_too_large");
+    add("invalid_json", "invalid_utf8", "payload_too_large");
     add("unsupported_media_type", "request_timeout");
   }
   if (definition.method !== "GET") add("outcome_unknown");
