@@ -2,7 +2,8 @@
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
 const ORDER: LogLevel[] = ["debug", "info", "warn", "error", "silent"];
-const SECRET = /authorization|cookie|password|secret|token|ticket|jwk|devicekey|credential/i;
+const SECRET =
+  /authorization|cookie|password|secret|token|ticket|jwk|credential|(private|device|access|api)_?key/i;
 
 /** Writes one JSON object a line. Fields whose name promises a secret are never written. */
 export interface Log {
@@ -24,7 +25,7 @@ export function createLog(
   const at = (name: LogLevel) => (message: string, fields: Record<string, unknown> = {}) => {
     if (ORDER.indexOf(name) < ORDER.indexOf(level)) return;
     const line = { at: new Date().toISOString(), level: name, message, ...base, ...fields };
-    write(JSON.stringify(line, printable));
+    write(textOf(line));
   };
   return {
     debug: at("debug"),
@@ -35,24 +36,41 @@ export function createLog(
   };
 }
 
-/** URLs lose their user, password and query; errors become objects; secrets become `[hidden]`. */
+/** One line of JSON; what JSON cannot hold (a cycle, a getter that throws) costs the fields only. */
+function textOf({ at, level, message, ...fields }: Record<string, unknown>): string {
+  try {
+    return JSON.stringify({ at, level, message, ...fields }, printable);
+  } catch (error) {
+    return JSON.stringify({ at, level, message, unprintable: String(error) }, printable);
+  }
+}
+
+/** URLs lose their user, password and secret parameters; errors become objects; secrets go. */
 function printable(key: string, value: unknown): unknown {
   if (key !== "" && SECRET.test(key)) return "[hidden]";
   if (typeof value === "bigint") return String(value);
   if (value instanceof Error) {
+    const { name, message, stack = "", cause } = value;
+    const { code } = value as { code?: unknown };
     return {
-      name: value.name,
-      message: hideUrls(value.message),
-      stack: hideUrls(value.stack ?? ""),
-      cause: value.cause,
+      name,
+      message,
+      ...(typeof code === "string" || typeof code === "number" ? { code } : {}),
+      stack,
+      cause,
+      ...(value instanceof AggregateError ? { errors: value.errors } : {}),
     };
   }
-  return typeof value === "string" ? hideUrls(value) : value;
+  return typeof value === "string" ? hideSecrets(value) : value;
 }
 
-function hideUrls(text: string): string {
-  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, "$1").replace(
-    /([?&][\w-]*(?:ticket|token|secret|key|password)[\w-]*=)[^&\s"]*/gi,
-    "$1[hidden]",
-  );
+/** Without what comes before the last `@` of a URL, secret parameters, bearer tokens and JWTs. */
+function hideSecrets(text: string): string {
+  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s"'<>]*@/gi, "$1[hidden]@")
+    .replace(
+      /([?&;][\w-]*(?:ticket|token|secret|key|password)[\w-]*=)[^&\s"']*/gi,
+      "$1[hidden]",
+    )
+    .replace(/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, "$1 [hidden]")
+    .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, "[hidden]");
 }
