@@ -22,11 +22,12 @@ const roles = z.string().transform((value, context): Role[] => {
   const names = value.split(",").map((name) => name.trim()).filter((name) => name !== "");
   for (const name of names) {
     if (!(ROLES as readonly string[]).includes(name)) {
-      context.addIssue(`"${name}" is not one of ${ROLES.join(", ")}`);
+      context.addIssue(`may only name ${ROLES.join(", ")}`);
+      break;
     }
   }
   if (names.length === 0) context.addIssue("names no role");
-  return names as Role[];
+  return [...new Set(names)] as Role[];
 });
 
 /** Every variable with its meaning; `.env.example` is tested against this object. */
@@ -181,7 +182,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     );
   }
   const e = parsed.data;
-  const onDeploy = env.DENO_DEPLOY !== undefined;
+  const onDeploy = given.DENO_DEPLOY !== undefined;
   const config = assemble(e, onDeploy);
   const problems = contradictions(e, config, onDeploy);
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));
