@@ -10,6 +10,7 @@ import { Quota } from "./limits/quota.ts";
 import type { Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import type { Redis } from "./redis/mod.ts";
+import { checkDatabase } from "./store/alive.ts";
 import { readHeads } from "./store/log.ts";
 
 /** Everything the roles work with, chosen by the configuration. Disposing closes it in reverse. */
@@ -32,6 +33,8 @@ export interface Services extends AsyncDisposable {
    * node listens before that, and its schema is brought up to date by `deno task db:migrate`.
    */
   ready(): Promise<void>;
+  /** Asks each service whether it answers; a rejection says that it does not. */
+  checks: Record<string, () => Promise<void>>;
   /** Which adapters were chosen, for people. */
   choices: Record<string, string>;
 }
@@ -91,9 +94,26 @@ export async function openServices(config: Config, options: OpenOptions): Promis
     chat: { db, bus, appender, sends, log },
     epoch,
     busIsUp: () => up,
+    checks: checksOf(db, redis, () => up),
     choices: choicesOf(config),
     ready,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+function checksOf(
+  db: Database,
+  redis: Redis | undefined,
+  busIsUp: () => boolean,
+): Services["checks"] {
+  return {
+    database: () => checkDatabase(db),
+    ...(redis !== undefined && {
+      redis: async () => {
+        await redis.command(["PING"]);
+        if (!busIsUp()) throw new Error("The bus is down");
+      },
+    }),
   };
 }
 

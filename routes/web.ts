@@ -46,7 +46,7 @@ export function startWeb(
     keys,
     log,
     metrics: services.metrics,
-    checks: checksOf(services),
+    checks: services.checks,
     mqttEndpoint,
     secretOf: (device, generation) => deviceSecret(keys.deviceKey, device, generation),
     live: socketContext,
@@ -87,21 +87,6 @@ function listen(
       if (!taken || port !== undefined || candidate >= DEFAULT_PORT + PORT_TRIES) throw error;
     }
   }
-}
-
-function checksOf({ db, redis, busIsUp }: Services): RouteContext["checks"] {
-  const checks: RouteContext["checks"] = {
-    database: async () => {
-      await db.query("select 1", [], { timeoutMs: 2000 });
-    },
-  };
-  if (redis !== undefined) {
-    checks.redis = async () => {
-      await redis.command(["PING"]);
-      if (!busIsUp()) throw new Error("The bus is down");
-    };
-  }
-  return checks;
 }
 
 /** Waits for `work`, but not longer than `ms`; a failure counts as done. */
