@@ -45,7 +45,7 @@ export class BridgeSession implements Publisher {
     });
     if (o.provisioning.kind === "dynsec") {
       const { secretOf } = o.provisioning;
-      this.#dynsec = new DynamicSecurity({ publisher: this, secretOf, log });
+      this.#dynsec = new DynamicSecurity({ publisher: this, secretOf, log, signal });
     }
     const provisioner = this.#provisioner();
     this.#roster = new Roster({
@@ -158,6 +158,7 @@ export class BridgeSession implements Publisher {
       return true;
     } finally {
       this.#connection = undefined;
+      this.#roster.disconnected();
       gone.abort();
       this.#over.signal.removeEventListener("abort", over);
       await connection.close();

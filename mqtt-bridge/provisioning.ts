@@ -11,6 +11,8 @@ export interface DynamicSecurityOptions {
   /** The password of a device. */
   secretOf(device: { id: string; generation: number }): Promise<string>;
   log: Log;
+  /** Nobody waits for answers any more. */
+  signal?: AbortSignal;
   /** Default 5,000, for each answer of the broker. */
   deadlineMs?: number;
 }
@@ -171,20 +173,21 @@ export class DynamicSecurity implements Provisioner {
   async #exchange(commands: Command[]): Promise<Answer[]> {
     const key = `confab-${++this.#number}-${crypto.randomUUID()}`;
     const marked = commands.map((command) => ({ ...command, correlationData: key }));
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const answered = new Promise<Answer[]>((resolve, reject) => {
-      this.#waiting.set(key, resolve);
-      timer = setTimeout(
-        () => reject(new ConfabError("unavailable", "The broker's credentials cannot be changed")),
-        this.o.deadlineMs ?? 5000,
-      );
-    });
-    answered.catch(() => {});
+    const { signal, deadlineMs = 5000 } = this.o;
+    signal?.throwIfAborted();
+    const answered = Promise.withResolvers<Answer[]>();
+    answered.promise.catch(() => {});
+    this.#waiting.set(key, answered.resolve);
+    const giveUp = () =>
+      answered.reject(new ConfabError("unavailable", "The broker's credentials cannot be changed"));
+    const timer = setTimeout(giveUp, deadlineMs);
+    signal?.addEventListener("abort", giveUp);
     try {
       await this.o.publisher.publish(TOPIC, JSON.stringify({ commands: marked }));
-      return await answered;
+      return await answered.promise;
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", giveUp);
       this.#waiting.delete(key);
     }
   }

@@ -37,7 +37,9 @@ export async function startBridgeRole(services: BridgeServices): Promise<BridgeR
   });
   bus.listen({
     revoked: (revocation) => {
-      if ("principal" in revocation) bridge.revoked(revocation.principal);
+      if (!("principal" in revocation)) return;
+      embedded?.kick(revocation.principal);
+      bridge.revoked(revocation.principal);
     },
     resumed: () => bridge.refresh(),
     connected: () => {},

@@ -22,6 +22,7 @@ const FULL_EVERY_MS = 600_000;
  */
 export class Roster {
   #known = new Map<string, DeviceCredential>();
+  #connected = false;
   #comparedAt = -Infinity;
   #hurry: () => void = () => {};
 
@@ -33,10 +34,12 @@ export class Roster {
       const hurried = new AbortController();
       this.#hurry = () => hurried.abort();
       try {
-        await this.#compare();
+        if (this.#connected) await this.#compare();
       } catch (error) {
         if (signal.aborted) return;
-        this.o.log.warn("The broker's credentials are brought up to date later", { error });
+        if (this.#connected) {
+          this.o.log.warn("The broker's credentials are brought up to date later", { error });
+        }
       }
       await pause(beaconSeconds * 1000, AbortSignal.any([signal, hurried.signal]));
     }
@@ -44,17 +47,25 @@ export class Roster {
 
   /** The connection to the broker is new: it may have forgotten everything. */
   connected(): void {
+    this.#connected = true;
     this.#comparedAt = -Infinity;
     this.#hurry();
   }
 
+  /** Nothing can be changed until the next connection, which compares everything. */
+  disconnected(): void {
+    this.#connected = false;
+  }
+
   /** One device may have changed. */
   async changed(id: string): Promise<void> {
+    if (!this.#connected || this.o.signal.aborted) return;
     try {
       const device = await this.o.store.device(id);
       if (device === undefined) return;
       await this.#apply(device);
     } catch (error) {
+      if (!this.#connected || this.o.signal.aborted) return;
       this.o.log.warn("A device's credentials are brought up to date later", { device: id, error });
       this.#known.delete(id);
     }

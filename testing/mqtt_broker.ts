@@ -2,6 +2,7 @@
  * The two brokers that devices and the bridge are tested against, with the same few devices known
  * to both: the embedded one, and a real Mosquitto with the shipped configuration.
  */
+import type { Provisioning } from "../mqtt-bridge/bridge.ts";
 import { Connection } from "../mqtt-bridge/connection.ts";
 import { startBroker } from "../mqtt-bridge/broker.ts";
 import { DynamicSecurity } from "../mqtt-bridge/provisioning.ts";
@@ -16,6 +17,10 @@ export interface TestBroker extends AsyncDisposable {
   bridge: { url: string; username: string; password: string };
   /** Makes the broker know a device; its password is `passwordOf(id)`. */
   addDevice(id?: string): Promise<string>;
+  /** How a bridge provisions it, with the passwords of `passwordOf()`. */
+  provisioning: Provisioning;
+  /** Ends the broker without warning and starts it again; only a real one can. */
+  crash?(): Promise<void>;
 }
 
 /** The password of a test device. */
@@ -27,7 +32,8 @@ export function passwordOf(id: string, generation = 1): string {
 export interface BrokerKind {
   name: string;
   service: Service;
-  start(): Promise<TestBroker>;
+  /** `generationOf` answers for devices that the embedded broker was not told of. */
+  start(generationOf?: (id: string) => Promise<number | undefined>): Promise<TestBroker>;
 }
 
 /** Both kinds of broker. */
@@ -38,18 +44,24 @@ export async function brokerKinds(): Promise<BrokerKind[]> {
   ];
 }
 
-async function startEmbedded(): Promise<TestBroker> {
+async function startEmbedded(
+  generationOf: (id: string) => Promise<number | undefined> = () => Promise.resolve(undefined),
+): Promise<TestBroker> {
   const known = new Set<string>();
   const broker = await startBroker({
     host: "127.0.0.1",
     port: freePort(),
     prefix: "confab/",
     log: createLog("silent"),
-    authenticate: (id, password) => Promise.resolve(known.has(id) && password === passwordOf(id)),
+    async authenticate(id, password) {
+      const generation = known.has(id) ? 1 : await generationOf(id);
+      return generation !== undefined && password === passwordOf(id, generation);
+    },
   });
   return {
     url: broker.bridge.url,
     bridge: broker.bridge,
+    provisioning: { kind: "embedded", kick: broker.kick },
     addDevice(id = newId()) {
       known.add(id);
       return Promise.resolve(id);
@@ -64,9 +76,17 @@ async function startReal(): Promise<TestBroker> {
   return {
     url: mosquitto.url,
     bridge,
+    provisioning: {
+      kind: "dynsec",
+      secretOf: ({ id, generation }) => Promise.resolve(passwordOf(id, generation)),
+    },
     async addDevice(id = newId()) {
       await withDynamicSecurity(bridge, (dynsec) => dynsec.ensure(credential(id)));
       return id;
+    },
+    async crash() {
+      await mosquitto.kill("SIGKILL");
+      await mosquitto.start();
     },
     [Symbol.asyncDispose]: () => mosquitto[Symbol.asyncDispose](),
   };

@@ -1,0 +1,133 @@
+/**
+ * A whole MQTT side for tests: a database with the real actions, one of the brokers, and bridges
+ * that are started and stopped at will.
+ */
+import type { Principal } from "../lib/auth/principal.ts";
+import { bridgeStore, deviceActions } from "../lib/chat/bridge.ts";
+import { liveDevice } from "../lib/chat/devices.ts";
+import { setMember } from "../lib/chat/members.ts";
+import { sendMessage } from "../lib/chat/messages.ts";
+import { createRoom } from "../lib/chat/rooms.ts";
+import { newId } from "../lib/ids.ts";
+import { createLog } from "../lib/log.ts";
+import type { LogEntry } from "../lib/protocol.ts";
+import { type Bridge, type BridgeOptions, startBridge } from "../mqtt-bridge/bridge.ts";
+import { Topics } from "../mqtt-bridge/topics.ts";
+import { type ChatScene, chatScene, newDevice, newPrincipal } from "./chat.ts";
+import { type BrokerKind, passwordOf, type TestBroker } from "./mqtt_broker.ts";
+import { TestDevice } from "./mqtt_device.ts";
+import { until } from "./until.ts";
+
+/** The topics of the tests. */
+export const topics = new Topics("confab/");
+
+/** One room with its owner, and everything that devices need. */
+export class MqttScene implements AsyncDisposable {
+  readonly #stack = new AsyncDisposableStack();
+  #bridges: Bridge[] = [];
+
+  private constructor(
+    readonly chat: ChatScene,
+    readonly broker: TestBroker,
+    readonly owner: Principal,
+    readonly room: string,
+  ) {}
+
+  static async start(kind: BrokerKind): Promise<MqttScene> {
+    const chat = await chatScene();
+    const broker = await kind.start(async (id) => (await liveDevice(chat.chat, id))?.generation);
+    const owner = await newPrincipal(chat.db);
+    const made = await createRoom(chat.chat, owner, {
+      name: "R",
+      topic: "",
+      visibility: "private",
+      metadata: {},
+    });
+    const scene = new MqttScene(chat, broker, owner, made.id);
+    scene.#stack.use(chat);
+    scene.#stack.use(broker);
+    return scene;
+  }
+
+  /** Starts a bridge and waits until it is connected, unless another is active. */
+  async bridge(changes: Partial<BridgeOptions> = {}): Promise<Bridge> {
+    const { chat } = this.chat;
+    const bridge = startBridge({
+      broker: this.broker.bridge,
+      prefix: topics.prefix,
+      actions: deviceActions(chat),
+      store: bridgeStore(chat),
+      provisioning: this.broker.provisioning,
+      rate: { perSecond: 10_000, burst: 10_000 },
+      beaconSeconds: 0.2,
+      log: createLog((Deno.env.get("BRIDGE_LOG") ?? "silent") as never),
+      watch: (room, onHead) =>
+        chat.bus.serve(room, {
+          entries: (entries) => onHead(entries.at(-1)!.seq),
+          head: onHead,
+          signal: () => {},
+        }),
+      ...changes,
+    });
+    const first = this.#bridges.length === 0;
+    this.#bridges.push(bridge);
+    if (first) await until("the bridge is connected", () => bridge.health().connected);
+    return bridge;
+  }
+
+  async stopBridges(): Promise<void> {
+    const bridges = this.#bridges;
+    this.#bridges = [];
+    await Promise.all(bridges.map((bridge) => bridge.stop()));
+  }
+
+  /** Makes a device, and a member of the room unless `joined` is false. */
+  async device(joined = true): Promise<Principal> {
+    const device = await newDevice(this.chat.db, this.owner);
+    if (joined) await this.join(device);
+    return device;
+  }
+
+  async join(device: Principal): Promise<void> {
+    await setMember(this.chat.chat, this.owner, this.room, device.id, "member");
+  }
+
+  /** Connects a device, as soon as the broker knows it, and subscribes to all it may read. */
+  async connect(
+    device: Principal,
+    options: { version?: 4 | 5; clean?: boolean; generation?: number } = {},
+  ): Promise<TestDevice> {
+    const { id } = device;
+    const password = passwordOf(id, options.generation);
+    let connected: TestDevice | undefined;
+    await until("the broker admits the device", async () => {
+      connected = await TestDevice.connect({
+        url: this.broker.url,
+        username: id,
+        password,
+        ...options,
+      }).catch(() => undefined);
+      return connected !== undefined;
+    });
+    const down = [topics.events(id, "+"), topics.head(id, "+"), topics.receipts(id)];
+    for (const filter of [...down, topics.responses(id), topics.errors(id)]) {
+      await connected!.subscribe(filter);
+    }
+    return connected!;
+  }
+
+  /** A message of the owner. */
+  async say(text: string): Promise<number> {
+    return (await sendMessage(this.chat.chat, this.owner, this.room, newId(), { text })).seq;
+  }
+
+  /** The whole log as the store has it. */
+  log(): Promise<LogEntry[]> {
+    return bridgeStore(this.chat.chat).entries(this.room, 0, 10_000);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stopBridges();
+    await this.#stack.disposeAsync();
+  }
+}
