@@ -21,6 +21,11 @@ function scene(maxBytes = 1000) {
   return { frames, wire, outbox, turn, overflows: () => overflows };
 }
 
+/** Resolves when the turn is over, so that nothing of it is left behind. */
+function turnOver(turn: Turn): Promise<void> {
+  return new Promise((resolve) => turn.add({ flush: resolve }));
+}
+
 Deno.test("Outbox sends one item of a turn as one object", strict, async () => {
   const { frames, outbox } = scene();
   outbox.push('{"type":"pong"}');
@@ -41,19 +46,24 @@ Deno.test("Outbox sends the items of a turn as one array in order", strict, asyn
   assertEquals(items.map(({ n, seq }) => n ?? seq), [1, 7, 8, 2, 9]);
 });
 
-Deno.test("Outbox sends a batch of several alone as an array, of one as an object", () => {
-  const { frames, outbox } = scene(10_000);
-  outbox.push(new Batch([entry("room", 1), entry("room", 2)]));
-  outbox.flush();
-  outbox.push(new Batch([entry("room", 3)]));
-  outbox.flush();
-  const shapes = frames.map((frame) => JSON.parse(frame));
-  assertEquals(shapes[0].map(({ seq }: { seq: number }) => seq), [1, 2]);
-  assertEquals([shapes[1].seq, shapes[1].type], [3, "event"]);
-});
+Deno.test(
+  "Outbox sends a batch of several alone as an array, of one as an object",
+  strict,
+  async () => {
+    const { frames, outbox, turn } = scene(10_000);
+    outbox.push(new Batch([entry("room", 1), entry("room", 2)]));
+    outbox.flush();
+    outbox.push(new Batch([entry("room", 3)]));
+    outbox.flush();
+    const shapes = frames.map((frame) => JSON.parse(frame));
+    assertEquals(shapes[0].map(({ seq }: { seq: number }) => seq), [1, 2]);
+    assertEquals([shapes[1].seq, shapes[1].type], [3, "event"]);
+    await turnOver(turn);
+  },
+);
 
-Deno.test("Outbox cuts off a reader with too much waiting, once", () => {
-  const { frames, wire, outbox, overflows } = scene(100);
+Deno.test("Outbox cuts off a reader with too much waiting, once", strict, async () => {
+  const { frames, wire, outbox, turn, overflows } = scene(100);
   wire.waiting = 60;
   outbox.push("x".repeat(40));
   outbox.flush();
@@ -65,15 +75,17 @@ Deno.test("Outbox cuts off a reader with too much waiting, once", () => {
   outbox.push("z");
   outbox.flush();
   assertEquals([frames.length, overflows()], [1, 1]);
+  await turnOver(turn);
 });
 
-Deno.test("Outbox writes nothing after its close", () => {
-  const { frames, outbox } = scene();
+Deno.test("Outbox writes nothing after its close", strict, async () => {
+  const { frames, outbox, turn } = scene();
   outbox.push("a");
   outbox.close();
   outbox.push("b");
   outbox.flush();
   assertEquals(frames, []);
+  await turnOver(turn);
 });
 
 Deno.test("Turn flushes each once, also what is added while it runs", strict, async () => {
