@@ -61,6 +61,10 @@ export const mqttAccess = z.object({
   port: z.number().int(),
   tls: z.boolean(),
   clientId: z.string(),
+  clientIdSuffix: z.boolean().meta({
+    description: "The broker also takes `clientId` followed by `-` and anything: one device may " +
+      "then connect several times",
+  }),
   username: z.string(),
   password: z.string().meta({ description: "Shown this one time" }),
   topics: z.object({

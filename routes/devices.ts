@@ -134,6 +134,16 @@ async function credentialsOf(
 ): Promise<z.output<typeof withAccess>> {
   const { id } = device;
   const password = await context.secretOf(id, generation);
-  const topics = deviceTopics(context.config.mqtt.prefix, id);
-  return { device, mqtt: { host, port, tls, clientId: id, username: id, password, topics } };
+  const { prefix, broker } = context.config.mqtt;
+  const mqtt = {
+    host,
+    port,
+    tls,
+    clientId: id,
+    clientIdSuffix: broker === undefined,
+    username: id,
+    password,
+    topics: deviceTopics(prefix, id),
+  };
+  return { device, mqtt };
 }

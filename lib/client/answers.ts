@@ -79,6 +79,8 @@ export interface MqttAccess {
   port: number;
   tls: boolean;
   clientId: string;
+  /** The broker also takes `clientId` followed by `-` and anything. */
+  clientIdSuffix: boolean;
   username: string;
   password: string;
   topics: Record<string, string>;

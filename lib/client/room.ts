@@ -134,6 +134,7 @@ export class Room extends Emitter<RoomEvents> {
    */
   send(body: MessageBody, clientId: string = crypto.randomUUID()): Promise<SendOk> {
     void this.join();
+    this.#typedAt = -Infinity;
     return this.outbox.add(clientId, body);
   }
 
@@ -149,7 +150,10 @@ export class Room extends Emitter<RoomEvents> {
     await repeat(this.#context.clock, () => this.#request(frame));
   }
 
-  /** Tells the others that one is typing, at most every 3 s: call it at every key. */
+  /**
+   * Tells the others that one is typing, at most every 3 s and anew after a message: call it at
+   * every key.
+   */
   typing(): void {
     const now = this.#context.clock.now();
     if (this.status !== "live" || now - this.#typedAt < TYPING_EVERY_MS) return;

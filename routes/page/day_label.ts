@@ -1,4 +1,4 @@
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "long" });
 const dayAndYear = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });

@@ -8,7 +8,8 @@ export interface DeviceCommands {
 
 /**
  * Lines that listen to a room and write into it as this device. Topics may hold `{room}` or `+`
- * where the room's id belongs.
+ * where the room's id belongs. Where the broker takes a client id only as it is, the two lines
+ * cannot run at the same time.
  */
 export function deviceCommands({ mqtt }: DeviceAnswer, room: string): DeviceCommands {
   const topic = (name: string) => {
@@ -24,10 +25,11 @@ export function deviceCommands({ mqtt }: DeviceAnswer, room: string): DeviceComm
   ].join(" ");
   const events = quoted(topic("events"));
   const send = quoted(topic("send"));
-  const id = quoted(mqtt.clientId);
+  const id = (suffix: string) =>
+    quoted(mqtt.clientIdSuffix ? mqtt.clientId + suffix : mqtt.clientId);
   return {
-    subscribe: `mosquitto_sub ${access} -i ${id} -q 1 -t ${events}`,
-    publish: `mosquitto_pub ${access} -i ${id} -q 1 -t ${send} -m 'Hello from a device'`,
+    subscribe: `mosquitto_sub ${access} -i ${id("-listen")} -q 1 -t ${events}`,
+    publish: `mosquitto_pub ${access} -i ${id("-send")} -q 1 -t ${send} -m 'Hello from a device'`,
   };
 }
 

@@ -104,6 +104,11 @@ function showAccess(body: HTMLElement, made: DeviceAnswer, room: string): void {
     ),
     command("Write into the room", publish, "device-publish"),
     command("Listen to the room", subscribe, "device-subscribe"),
+    !mqtt.clientIdSuffix && element(
+      "p",
+      { class: "muted" },
+      "This broker lets a device connect once: stop one command before you run the other.",
+    ),
     element(
       "details",
       {},

@@ -140,7 +140,8 @@ function memberRow(
       title: label,
       onclick: run,
     }, icon(name));
-  const tag = role === "member" ? kind === "guest" ? "guest" : "" : role;
+  const tags = [kind === "user" ? "" : kind, role === "member" ? "" : role];
+  const tag = tags.filter((word) => word !== "").join(", ");
   return element(
     "li",
     { class: "result", "data-testid": "member", "data-principal": id, "data-kind": kind },

@@ -15,6 +15,7 @@ import { openMessageDialog } from "./people_dialog.ts";
 export function roomList(chat: Chat, signal: AbortSignal): HTMLElement {
   const list = element("ul", { class: "rooms", "data-testid": "room-list" });
   const rows = new Map<string, HTMLElement>();
+  const empty = firstSteps(chat);
   const filter = element("input", {
     class: "input",
     type: "search",
@@ -40,6 +41,7 @@ export function roomList(chat: Chat, signal: AbortSignal): HTMLElement {
       showRow(chat, row, each);
     }
     arrange(list, listed.map(({ room }) => rows.get(room.id)!));
+    empty.hidden = !chat.directory.loaded || chat.directory.rooms.length > 0;
   };
   const soon = onNextFrame(show);
   chat.directory.on("changed", soon);
@@ -50,6 +52,7 @@ export function roomList(chat: Chat, signal: AbortSignal): HTMLElement {
     { class: "side", "aria-label": "Rooms" },
     header(chat),
     element("div", { class: "side-find" }, filter),
+    empty,
     list,
     footer(chat),
   );
@@ -64,6 +67,25 @@ function header(chat: Chat): HTMLElement {
     action("Browse public rooms", "browse", "browse-rooms", () => openBrowseDialog(chat)),
     action("Message someone", "message", "message-someone", () => openMessageDialog(chat)),
     action("New room", "plus", "new-room", () => openNewRoomDialog(chat)),
+  );
+}
+
+/** What to do when there is no room yet. */
+function firstSteps(chat: Chat): HTMLElement {
+  const step = (label: string, name: IconName, run: () => void) =>
+    element(
+      "button",
+      { type: "button", class: "button button-wide", onclick: run },
+      icon(name),
+      label,
+    );
+  return element(
+    "section",
+    { class: "first-steps", hidden: true },
+    element("p", { class: "muted" }, "You are in no room yet."),
+    step("Make a room", "plus", () => openNewRoomDialog(chat)),
+    step("Find a public room", "browse", () => openBrowseDialog(chat)),
+    step("Write to someone", "message", () => openMessageDialog(chat)),
   );
 }
 
