@@ -23,7 +23,7 @@ const password = storableString(1, 2 * PASSWORD_CHARS.max);
 const newPassword = password.refine(
   isPassword,
   `must have ${PASSWORD_CHARS.min} to ${PASSWORD_CHARS.max} characters`,
-).meta({ minLength: PASSWORD_CHARS.min });
+).meta({ minLength: PASSWORD_CHARS.min, maxLength: PASSWORD_CHARS.max });
 const displayName = nameSchema.exactOptional();
 
 /** Sign up, sign in, sessions. */

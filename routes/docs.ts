@@ -45,7 +45,8 @@ export function docsRoutes(api: Api, publicUrl: string | undefined): void {
 }
 
 async function renderPage(document: OpenApi): Promise<{ body: string; policy: string }> {
-  const { DOCS_STYLE, docsPage } = await import("./docs_page.ts");
+  const { DOCS_STYLE } = await import("./docs_style.ts");
+  const { docsPage } = await import("./docs_page.ts");
   const body = String(await docsPage(document));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(DOCS_STYLE));
   const hash = btoa(String.fromCharCode(...new Uint8Array(digest)));

@@ -17,7 +17,7 @@ export function userRoutes(api: Api): void {
     path: "/v1/users",
     name: "searchUsers",
     tag: "People",
-    summary: "Find users whose name or username begins with `q`",
+    summary: "Find users by the beginning of a name or username",
     access: "signed-in",
     query: z.strictObject({ q: storableString(1, 80), limit, next: next.exactOptional() }),
     responses: { 200: { description: "By name", schema: listOf(publicUser) } },
