@@ -25,6 +25,7 @@ export class BridgeSession implements Publisher {
   readonly #dynsec: DynamicSecurity | undefined;
   readonly #roster: Roster;
   #connection: Connection | undefined;
+  #ready = false;
   #end: SessionEnd = "stopped";
 
   constructor(private readonly o: BridgeOptions, private readonly lease: HeldLease) {
@@ -101,7 +102,7 @@ export class BridgeSession implements Publisher {
   }
 
   health(): { connected: boolean; rooms: number; behind: number } {
-    return { connected: this.#connection !== undefined, ...this.#outbound.health() };
+    return { connected: this.#ready, ...this.#outbound.health() };
   }
 
   #finish(end: SessionEnd): void {
@@ -148,9 +149,11 @@ export class BridgeSession implements Publisher {
     const over = () => void connection.close({ politely: this.#end === "stopped" });
     this.#over.signal.addEventListener("abort", over);
     if (this.#over.signal.aborted) over();
+    // From now on, not from `ready` on: what the broker kept comes before its answer to SUBSCRIBE.
+    this.#connection = connection;
     try {
       await connection.ready;
-      this.#connection = connection;
+      this.#ready = true;
       this.o.log.info("The bridge is connected to the MQTT broker", { term: this.lease.term });
       this.#roster.connected();
       this.#outbound.connected();
@@ -158,6 +161,7 @@ export class BridgeSession implements Publisher {
       return true;
     } finally {
       this.#connection = undefined;
+      this.#ready = false;
       this.#roster.disconnected();
       gone.abort();
       this.#over.signal.removeEventListener("abort", over);
