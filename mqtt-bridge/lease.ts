@@ -75,7 +75,8 @@ function hold(options: LeaseOptions, lease: LeaseHold, takenAt: number): HeldLea
   const renewing = (async () => {
     while (!ended.signal.aborted) {
       await pause(renewMs, ended.signal);
-      if (!ended.signal.aborted) await verify().catch(() => false);
+      if (ended.signal.aborted) break;
+      await Promise.race([verify().catch(() => false), pause(ttlMs, ended.signal)]);
     }
     clearTimeout(expiry);
   })();
