@@ -1,5 +1,6 @@
 import { ConfabError } from "./errors.ts";
 import { isId } from "./ids.ts";
+import { isStorable } from "./schemas.ts";
 
 /** A page of a list; `next` is opaque and null on the last page. */
 export interface List<T> {
@@ -29,7 +30,7 @@ export function decodeCursor(cursor: string, parts: number): string[] {
     const key: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     if (Array.isArray(key) && key.length === parts) {
       if (
-        key.every((part) => typeof part === "string" && !part.includes("\0")) && isId(key.at(-1))
+        key.every((part) => typeof part === "string" && isStorable(part)) && isId(key.at(-1))
       ) {
         return key;
       }

@@ -91,7 +91,7 @@ export async function findPublicRooms(
   const rooms = viewer.kind === "device"
     ? []
     : await listPublicRooms(context.db, viewer.id, q, after, page.limit + 1);
-  return listOf(rooms, page.limit, (room) => [room.name.toLowerCase(), room.id]);
+  return listOf(rooms, page.limit, (room) => [room.name, room.id]);
 }
 
 /** Changes settings of a room; for its owners and admins. */

@@ -112,7 +112,7 @@ export async function listJoinedRooms(
   return rows.map((row) => roomOf(row) as JoinedRoom);
 }
 
-/** Public rooms whose name contains `q`, by name; `after` is the last (lower-case name, id) seen. */
+/** Public rooms whose name contains `q`, by name; `after` is the last (name, id) seen. */
 export async function listPublicRooms(
   db: Database,
   principal: string,
@@ -125,7 +125,7 @@ export async function listPublicRooms(
      left join members m on m.room_id = r.id and m.principal_id = $1 ${EXTRAS}
      where r.visibility = 'public' and r.deleted_at is null
        and strpos(lower(r.name), lower($2)) > 0
-       and ($3::text is null or (lower(r.name), r.id) > ($3::text, $4::uuid))
+       and ($3::text is null or (lower(r.name), r.id) > (lower($3::text), $4::uuid))
      order by lower(r.name), r.id limit $5`,
     [principal, q, after?.name ?? null, after?.id ?? null, limit],
   );
@@ -179,7 +179,7 @@ export async function readMember(
 
 /**
  * Raises a member's read cursor to `seq`, never beyond the head and never back.
- * Returns where it stands; undefined when the principal is not a member.
+ * Returns where it stands at least; undefined when the principal is not a member.
  */
 export async function raiseRead(
   db: Database,
@@ -196,8 +196,9 @@ export async function raiseRead(
        returning m.read_seq),
      standing as (
        select m.room_id, m.principal_id, m.role, m.joined_seq, m.visible_from,
-              greatest(m.read_seq, (select read_seq from raised)) as read_seq, m.joined_at
-       from members m where m.room_id = $1 and m.principal_id = $2)
+              greatest(m.read_seq, least($3, r.head)) as read_seq, m.joined_at
+       from members m join rooms r on r.id = m.room_id
+       where m.room_id = $1 and m.principal_id = $2)
      select p.read, p.unread from standing s
      join rooms r on r.id = s.room_id and r.deleted_at is null
      cross join lateral room_progress(r, row(
