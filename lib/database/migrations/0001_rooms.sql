@@ -417,24 +417,25 @@ language plpgsql as $$
 declare
   place record;
   present members;
+  own boolean;
 begin
   place := enter_room(room, actor);
   outcome := place.outcome;
   if outcome = 'not_a_member' and actor = subject then outcome := 'duplicate'; return; end if;
-  if outcome <> 'ok' then return; end if;
-  if (place.r).kind = 'direct' then outcome := 'direct_room'; return; end if;
   select * into present from members x where x.room_id = room and x.principal_id = subject;
-  if actor <> subject then
-    if (place.m).role not in ('owner', 'admin') then
-      -- The owner of a device may take it out of any room.
-      if not exists (select 1 from devices d where d.id = subject and d.owner_id = actor) then
-        outcome := 'forbidden'; return;
-      end if;
-    end if;
+  -- The owner of a device may take it out of any room, also of one that the owner cannot see.
+  own := (place.r).id is not null and present.role is not null and exists (
+    select 1 from devices d join principals p on p.id = d.owner_id
+    where d.id = subject and d.owner_id = actor and p.disabled_at is null);
+  if outcome <> 'ok' and not own then return; end if;
+  if (place.r).kind = 'direct' then outcome := 'direct_room'; return; end if;
+  if actor <> subject and not own then
+    if (place.m).role not in ('owner', 'admin') then outcome := 'forbidden'; return; end if;
     if present.role = 'owner' and (place.m).role <> 'owner' then
       outcome := 'forbidden'; return;
     end if;
   end if;
+  outcome := 'ok';
   if present.role is null then outcome := 'duplicate'; return; end if;
   if present.role = 'owner' and not exists (
       select 1 from members x
