@@ -184,7 +184,7 @@ export class Hub {
       replay.frames.length <= replayBytes;
     begin(recovered === undefined ? { view } : { view, recovered });
     if (recovered && entries.length > 0) subscriber.entries(replay);
-    const code = subscription.begin(view.head, view.role);
+    const code = subscription.begin(view.head, view.role, view.visibleFrom);
     if (code !== undefined) this.#evict(subscription, code);
     place.feed.reach(view.head);
   }

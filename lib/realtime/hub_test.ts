@@ -5,7 +5,7 @@ import { until } from "../../testing/until.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Bus } from "../bus/mod.ts";
 import { joinRoom, leaveRoom, removeMember, setMember } from "../chat/members.ts";
-import { deleteMessage, sendMessage } from "../chat/messages.ts";
+import { deleteMessage, editMessage, sendMessage } from "../chat/messages.ts";
 import { changeRoom, createRoom, signalTyping } from "../chat/rooms.ts";
 import type { Database } from "../database/mod.ts";
 import { ConfabError } from "../errors.ts";
@@ -503,6 +503,28 @@ Deno.test("A deleted text is in no replay", strict, async () => {
   await reader.join(hub, room, { after: 0 });
   assertEquals(reader.seqs(), [1, 2, 3]);
   assert(!JSON.stringify(reader.seen).includes("very secret"));
+});
+
+Deno.test("An old message that changes is empty for those who may not see it", strict, async () => {
+  await using scene = await chatScene();
+  const { owner, room } = await publicRoom(scene);
+  const { seq } = await say(scene, owner, room, "old words");
+  const guest = new RecordedSubscriber(await newPrincipal(scene.db));
+  await joinRoom(scene.chat, guest.principal, room);
+  await scene.db.query("update members set visible_from = 3 where principal_id = $1", [
+    guest.principal.id,
+  ]);
+  const { hub } = node(scene);
+  const reader = new RecordedSubscriber(owner);
+  for (const subscriber of [guest, reader]) await subscriber.join(hub, room, { after: 0 });
+  await editMessage(scene.chat, owner, room, seq, { text: "old words, edited" });
+  await say(scene, guest.principal, room, "new");
+  await until("delivered", () => guest.seqs().at(-1) === 5 && reader.seqs().at(-1) === 5);
+  assertEquals([guest.seqs(), reader.seqs()], [[3, 4, 5], [1, 2, 3, 4, 5]]);
+  assert(!JSON.stringify(guest.seen).includes("old words"));
+  assert(JSON.stringify(reader.seen).includes("old words, edited"));
+  const own = guest.seen.at(-1)!.event;
+  assert("message" in own && own.message.clientId !== undefined);
 });
 
 Deno.test("A join fails when the database does, and the next one works", strict, async () => {

@@ -1,6 +1,7 @@
 import type { Principal } from "../auth/principal.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { LogEntry, RoomId, RoomRole } from "../protocol.ts";
+import { concealBefore } from "../store/entry_rows.ts";
 import { Batch } from "./batch.ts";
 
 /** A connection as the hub sees it: a WebSocket or an SSE stream. Calls must not throw. */
@@ -26,6 +27,7 @@ export class Subscription {
   ended = false;
   /** Why it ended before it began. */
   refusal: ErrorCode | undefined;
+  #visibleFrom = 1;
   #held: LogEntry[] = [];
 
   constructor(readonly room: RoomId, readonly subscriber: Subscriber) {}
@@ -39,19 +41,26 @@ export class Subscription {
     }
     if (batch.last <= this.position) return;
     const end = this.#watch(batch.access);
-    const part = batch.for(this.subscriber.principal.id).part(this.position, end?.seq);
+    const part = this.#shown(batch).part(this.position, end?.seq);
     this.position = end?.seq ?? batch.last;
     if (part !== undefined) this.subscriber.entries(part);
     return end?.code;
   }
 
   /** Goes live after `position`: what was held and is newer follows at once. */
-  begin(position: number, role: RoomRole | null): ErrorCode | undefined {
+  begin(position: number, role: RoomRole | null, visibleFrom = 1): ErrorCode | undefined {
     this.position = position;
     this.role = role;
+    this.#visibleFrom = visibleFrom;
     const held = this.#held;
     this.#held = [];
     return held.length === 0 ? undefined : this.take(new Batch(held));
+  }
+
+  #shown(batch: Batch): Batch {
+    const me = this.subscriber.principal.id;
+    if (this.#visibleFrom <= 1) return batch.for(me);
+    return new Batch(batch.entries.map((e) => concealBefore(e, this.#visibleFrom)), me);
   }
 
   /** Follows one's own membership through new entries; says at which entry access ends. */

@@ -70,6 +70,14 @@ export function entryOf(row: EntryRow, epoch: string): LogEntry {
   return { room: row.room_id, epoch, seq: row.seq, event: { ...base, ...whatHappened(row) } };
 }
 
+/** The entry for a reader of what is later than `visibleFrom`: changes of older messages are empty. */
+export function concealBefore(entry: LogEntry, visibleFrom: number): LogEntry {
+  const { event } = entry;
+  if (!("message" in event) || event.message.seq >= visibleFrom) return entry;
+  const { text: _, data: __, metadata: ___, replyTo: ____, ...rest } = event.message;
+  return { ...entry, event: { ...event, message: { ...rest, attachments: [] } } };
+}
+
 /** An event without who and when. */
 type Happening<E = LogEvent> = E extends LogEvent ? Omit<E, "actor" | "at"> : never;
 

@@ -1,6 +1,6 @@
 import type { Database } from "../database/mod.ts";
 import type { LogEntry, Message, RoomId, RoomRole } from "../protocol.ts";
-import { entryOf, type EntryRow, messageOf } from "./entry_rows.ts";
+import { concealBefore, entryOf, type EntryRow, messageOf } from "./entry_rows.ts";
 
 /** A room as one snapshot shows it to one principal. */
 export interface RoomView {
@@ -50,7 +50,8 @@ function viewOf(row: ViewRow): RoomView {
 
 /**
  * The entries of a room after a seq, oldest first, with the room's state, in one snapshot.
- * Undefined when the principal may not see the room. Entries before `visibleFrom` are left out.
+ * Undefined when the principal may not see the room. Entries before `visibleFrom` are left out,
+ * later changes of messages before it come without content.
  */
 export async function readLogAs(
   db: Database,
@@ -70,8 +71,10 @@ export async function readLogAs(
   );
   const first = rows[0];
   if (first === undefined) return undefined;
-  const entries = rows.filter((row) => row.seq !== null).map((row) => entryOf(row, first.epoch));
-  return { view: viewOf(first), entries };
+  const view = viewOf(first);
+  const entries = rows.filter((row) => row.seq !== null)
+    .map((row) => concealBefore(entryOf(row, view.epoch), view.visibleFrom));
+  return { view, entries };
 }
 
 /**
