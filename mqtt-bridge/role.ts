@@ -37,7 +37,8 @@ export async function startBridgeRole(services: BridgeServices): Promise<BridgeR
   });
   bus.listen({
     revoked: (revocation) => {
-      if (!("principal" in revocation)) return;
+      if ("session" in revocation) return;
+      if ("device" in revocation) return bridge.revoked(revocation.device);
       embedded?.kick(revocation.principal);
       bridge.revoked(revocation.principal);
     },

@@ -25,6 +25,7 @@ export class Revocations {
 
   /** Notes a revocation at `now` (Unix milliseconds). A principal's later tokens are not touched. */
   note(revocation: Revocation, now: number): void {
+    if ("device" in revocation) return;
     const [noted, id] = "session" in revocation
       ? [this.#sessions, revocation.session]
       : [this.#principals, revocation.principal];

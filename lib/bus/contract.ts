@@ -87,7 +87,8 @@ export function busContract(
     bus.listen(seen);
     bus.revoke({ session: "s" });
     bus.revoke({ principal: "p" });
-    assertEquals(seen.revocations, [{ session: "s" }, { principal: "p" }]);
+    bus.revoke({ device: "d" });
+    assertEquals(seen.revocations, [{ session: "s" }, { principal: "p" }, { device: "d" }]);
     await until("the bus is up", () => seen.up.at(-1) === true);
   });
 

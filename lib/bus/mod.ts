@@ -10,8 +10,11 @@ export interface BusSink {
   signal(signal: Signal): void;
 }
 
-/** Access that has ended and must end everywhere: a session, or everything of a principal. */
-export type Revocation = { session: string } | { principal: string };
+/**
+ * Access that has ended and must end everywhere: a session, or everything of a principal. Of a
+ * `device` only the credentials or rooms have become more: bridges look again, nothing ends.
+ */
+export type Revocation = { session: string } | { principal: string } | { device: string };
 
 /**
  * Carries committed log entries between nodes, at most once and in no promised order:

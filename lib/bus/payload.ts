@@ -105,5 +105,5 @@ function isSignal(item: unknown): item is [RoomId, Signal] {
 
 function isRevocation(item: unknown): item is Revocation {
   return isObject(item) &&
-    (typeof item.session === "string" || typeof item.principal === "string");
+    [item.session, item.principal, item.device].some((id) => typeof id === "string");
 }

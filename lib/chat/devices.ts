@@ -43,7 +43,7 @@ export async function createDevice(
   if (made === undefined) {
     throw new ConfabError("forbidden", `One person may have at most ${MAX_DEVICES} devices`);
   }
-  context.bus.revoke({ principal: made.id });
+  context.bus.revoke({ device: made.id });
   return { device: shown(made), generation: made.generation };
 }
 

@@ -51,7 +51,9 @@ export async function setMember(
   const { outcome, seq } = await settle(context, room, put);
   const member = await readMember(context.db, room, subject);
   if (member === undefined) throw new ConfabError("not_found");
-  return { member, created: outcome === "ok" && member.joinedSeq === seq };
+  const created = outcome === "ok" && member.joinedSeq === seq;
+  if (created && member.principal.kind === "device") context.bus.revoke({ device: subject });
+  return { member, created };
 }
 
 /** Removes a member; for owners and admins, and for owners of a device. */

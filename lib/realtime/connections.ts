@@ -61,6 +61,7 @@ export class Connections {
 
   /** Ends the connections that a revocation concerns. */
   revoked(revocation: Revocation): void {
+    if ("device" in revocation) return;
     for (const connection of [...this.#live]) {
       const { id, session } = connection.principal;
       const hit = "session" in revocation
