@@ -12,7 +12,8 @@ export interface Wire {
 /**
  * What waits to be written to one WebSocket, in order. Everything queued in a turn of the event
  * loop leaves as one frame: an object, or an array of objects. A reader that is slower than its
- * messages is cut off when more than `maxBytes` wait (UTF-16 units count as bytes).
+ * messages is cut off when more than `maxBytes` wait (UTF-16 units count as bytes). One that has
+ * taken everything so far takes a whole turn, however much others have sent in it.
  */
 export class Outbox implements Flushable {
   #queue: (Batch | string)[] = [];
@@ -38,7 +39,8 @@ export class Outbox implements Flushable {
     const queue = this.#queue;
     this.#queue = [];
     const frame = queue.length === 1 ? frameOf(queue[0]!) : join(queue);
-    if (this.wire.buffered() + frame.length > this.maxBytes) {
+    const buffered = this.wire.buffered();
+    if (buffered > 0 && buffered + frame.length > this.maxBytes) {
       this.close();
       this.overflow();
       return;

@@ -78,6 +78,18 @@ Deno.test("Outbox cuts off a reader with too much waiting, once", strict, async 
   await turnOver(turn);
 });
 
+Deno.test("Outbox writes a turn of any size to a reader that keeps up", strict, async () => {
+  const { frames, wire, outbox, turn, overflows } = scene(100);
+  outbox.push("x".repeat(1000));
+  outbox.flush();
+  assertEquals([frames.length, overflows()], [1, 0]);
+  wire.waiting = 1;
+  outbox.push("y".repeat(1000));
+  outbox.flush();
+  assertEquals([frames.length, overflows()], [1, 1]);
+  await turnOver(turn);
+});
+
 Deno.test("Outbox writes nothing after its close", strict, async () => {
   const { frames, outbox, turn } = scene();
   outbox.push("a");
