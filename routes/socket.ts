@@ -37,7 +37,10 @@ export async function upgradeSocket(
       ...(offered === null ? {} : { protocol: SUBPROTOCOL }),
     });
     const connection = new SocketConnection(context, socket, principal, slot);
-    const opening = setTimeout(() => connection.close("protocol_error"), OPEN_MS);
+    const opening = setTimeout(() => {
+      connection.close("protocol_error");
+      connection.gone();
+    }, OPEN_MS);
     socket.onopen = () => {
       clearTimeout(opening);
       connection.open(peer);
@@ -46,7 +49,7 @@ export async function upgradeSocket(
     socket.onerror = () => {};
     socket.onclose = () => {
       clearTimeout(opening);
-      connection.closed();
+      connection.gone();
     };
     return response;
   } catch (error) {

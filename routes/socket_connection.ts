@@ -18,6 +18,10 @@ const FRAMES_PER_SEND = 5;
 const MAX_REFUSED = 100;
 const MAX_IN_FLIGHT = 1000;
 const EXPIRING_MS = 60_000;
+/** A client that has sent nothing for so long, longer than most round trips, has nothing on its way. */
+const QUIET_MS = 250;
+/** How long a close waits for that at most. */
+const LINGER_MS = 1000;
 
 /** A room that is joined or, as long as there is no subscription, being joined. */
 export interface JoinedRoom {
@@ -36,6 +40,8 @@ export class SocketConnection implements Connection, Subscriber {
   #inFlight = 0;
   #done = false;
   #expiry: ReturnType<typeof setTimeout> | undefined;
+  #lingering: ReturnType<typeof setTimeout> | undefined;
+  #heardAt = -Infinity;
 
   constructor(
     readonly context: SocketContext,
@@ -81,6 +87,7 @@ export class SocketConnection implements Connection, Subscriber {
 
   /** Takes one frame as it came. */
   receive(data: unknown): void {
+    this.#heardAt = performance.now();
     if (this.#done) return;
     try {
       const { granted, retryAfter } = this.#frames.take();
@@ -161,8 +168,30 @@ export class SocketConnection implements Connection, Subscriber {
       this.sendError(new ConfabError("restarting", undefined, { retryAfter }));
     }
     this.#outbox.flush();
-    this.closed();
-    const { code, reason } = CLOSE[why];
+    this.#leave();
+    this.#endWhenQuiet(CLOSE[why], performance.now() + LINGER_MS);
+  }
+
+  /**
+   * Told when the socket is gone, perhaps twice. Until then it keeps its place, also after close():
+   * what waits for a reader that never reads stays in memory as long as that keeps the connection.
+   */
+  gone(): void {
+    this.#leave();
+    clearTimeout(this.#lingering);
+    this.slot.release();
+  }
+
+  /**
+   * Deno drops the connection, with answers and close code unread, when another frame comes after
+   * close(). What is on its way is let in first; nobody looks at it any more.
+   */
+  #endWhenQuiet({ code, reason }: { code: number; reason: string }, latest: number): void {
+    const waitMs = Math.min(this.#heardAt + QUIET_MS, latest) - performance.now();
+    if (waitMs > 0) {
+      this.#lingering = setTimeout(() => this.#endWhenQuiet({ code, reason }, latest), waitMs);
+      return;
+    }
     try {
       this.socket.close(code, reason);
     } catch {
@@ -170,8 +199,8 @@ export class SocketConnection implements Connection, Subscriber {
     }
   }
 
-  /** Leaves everything; called when the socket has closed, perhaps twice. */
-  closed(): void {
+  /** Leaves everything at once; doing it again changes nothing. */
+  #leave(): void {
     if (this.#done) return;
     this.#done = true;
     clearTimeout(this.#expiry);
@@ -180,7 +209,6 @@ export class SocketConnection implements Connection, Subscriber {
       if (subscription !== undefined) this.context.hub.leave(subscription);
     }
     this.rooms.clear();
-    this.slot.release();
   }
 
   #handle(frame: Parameters<typeof handleFrame>[1]): void {
@@ -195,7 +223,7 @@ export class SocketConnection implements Connection, Subscriber {
     try {
       this.socket.send(frame);
     } catch {
-      this.closed();
+      this.#leave();
     }
   }
 }

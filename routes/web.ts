@@ -9,8 +9,8 @@ import type { SocketContext } from "./socket_context.ts";
 
 const DEFAULT_PORT = 8000;
 const PORT_TRIES = 100;
-/** Milliseconds that commits in flight, and then open requests, may take when the node leaves. */
-const FINISH_MS = 1500;
+/** Milliseconds that commits in flight, closing connections and open requests may take each. */
+const FINISH_MS = { commits: 1500, connections: 1200, requests: 300 };
 
 /** A running web role. */
 export interface Web {
@@ -65,9 +65,11 @@ export function startWeb(
     steppedOver,
     async stop() {
       node.connections.refuse();
-      await within(FINISH_MS, chat.appender.idle());
+      await within(FINISH_MS.commits, chat.appender.idle());
       await node.stop();
-      await within(FINISH_MS, server.shutdown());
+      // Before the server: it would cut off those that are being closed.
+      await allGone(node.connections, FINISH_MS.connections);
+      await within(FINISH_MS.requests, server.shutdown());
     },
   };
 }
@@ -86,6 +88,14 @@ function listen(
       const taken = error instanceof Deno.errors.AddrInUse;
       if (!taken || port !== undefined || candidate >= DEFAULT_PORT + PORT_TRIES) throw error;
     }
+  }
+}
+
+/** Waits until the last connection has closed, but not longer than `ms`. */
+async function allGone(connections: { readonly size: number }, ms: number): Promise<void> {
+  const end = performance.now() + ms;
+  while (connections.size > 0 && performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
