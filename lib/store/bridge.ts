@@ -47,7 +47,11 @@ export async function readBridgeRooms(
   return { epoch: rows[0]?.epoch ?? "", rooms };
 }
 
-/** The first entries of a room after a seq, as they are now, with the clientId of every message. */
+/**
+ * The first entries of a room after a seq, as they are now, with the clientId of every message.
+ * Seqs have no gap above the floor, so the page is a range of them: with a `limit` instead, a
+ * planner without statistics reads the whole rest of the room first.
+ */
 export async function readEntriesAfter(
   db: Database,
   room: RoomId,
@@ -55,9 +59,10 @@ export async function readEntriesAfter(
   limit: number,
 ): Promise<LogEntry[]> {
   const rows = await db.query<EntryRow & { epoch: string }>(
-    `select i.epoch, e.* from instance i join lateral (
-       select * from log_entries x where x.room_id = $1 and x.seq > $2
-       order by x.seq limit $3) e on true
+    `select i.epoch, e.* from instance i
+     join rooms r on r.id = $1
+     join log_entries e on e.room_id = r.id and e.seq > greatest($2::bigint, r.floor)
+       and e.seq <= greatest($2::bigint, r.floor) + $3::bigint
      order by e.seq`,
     [room, after, limit],
   );

@@ -161,5 +161,7 @@ Deno.test("readEntriesAfter() pages through the log", strict, async () => {
   ]);
   assertEquals(await readEntriesAfter(db, room, 1, 1), all.slice(1, 2));
   assertEquals(await readEntriesAfter(db, room, 3, 10), []);
+  await db.query("update rooms set floor = 2 where id = $1", [room]);
+  assertEquals(await readEntriesAfter(db, room, 0, 1), all.slice(2));
   assertEquals((await readBridgeRooms(db)).epoch, all[0]!.epoch);
 });
