@@ -51,13 +51,14 @@ async function join(socket: SocketConnection, frame: Frame<"join">): Promise<voi
     ? undefined
     : { after, ...(epoch === undefined ? {} : { epoch }) };
   try {
-    const subscription = await context.hub.join(
-      socket,
-      room,
-      cursor,
-      (joined) => socket.send({ type: "ok", id: frame.id, ...answer(room, joined) }),
-    );
-    // Closed, left or joined again meanwhile, or evicted by the very first entries.
+    const subscription = await context.hub.join(socket, room, cursor, (joined) => {
+      // Closed, left or joined again meanwhile: nothing of this join may be delivered.
+      if (rooms.get(room) !== joining) {
+        throw new ConfabError("not_joined", "A later frame left the room or joined it again");
+      }
+      socket.send({ type: "ok", id: frame.id, ...answer(room, joined) });
+    });
+    // Evicted by the very first entries.
     if (rooms.get(room) !== joining) context.hub.leave(subscription);
     else joining.subscription = subscription;
   } catch (error) {
