@@ -20,8 +20,8 @@ export interface Node {
 /** Starts the live part of a node. */
 export function startNode(services: Services): Node {
   const { config, db, bus, log, auth, epoch, metrics } = services;
-  const { replayEntries } = config.limits;
-  const hub = new Hub({ db, bus, log, replayEntries, epoch });
+  const { replayEntries, outboxBytes } = config.limits;
+  const hub = new Hub({ db, bus, log, replayEntries, replayBytes: outboxBytes / 2, epoch });
   const connections = new Connections(config.limits);
   const enforce = revocationCheck(auth, connections);
   const beacon = new Beacon({
