@@ -69,6 +69,7 @@ async function readAll(body: ReadableStream<Uint8Array>, maxBytes: number): Prom
       chunks.push(value);
     }
   } catch (error) {
+    // Otherwise the connection stays open after the answer, with the rest of the body stuck in it.
     reader.cancel().catch(() => {});
     if (error instanceof ConfabError) throw error;
     throw new ConfabError("invalid_request", "The body did not arrive whole", { cause: error });
