@@ -67,7 +67,11 @@ export async function openServices(config: Config, options: OpenOptions): Promis
     epoch.value ||= (await readHeads(db, [])).epoch;
   });
   if (!config.onDeploy) await ready();
-  const appender = new Appender(db, bus, { epoch: () => epoch.value });
+  const metrics = new Metrics();
+  const appender: Appender = new Appender(db, bus, {
+    epoch: () => epoch.value,
+    committed: appendMetrics(metrics, () => appender.waiting),
+  });
   stack.defer(() => appender.idle());
   const { sendsPerSecond, sendBurst } = config.limits;
   const sends = new Quota({ perSecond: sendsPerSecond, burst: sendBurst });
@@ -85,7 +89,7 @@ export async function openServices(config: Config, options: OpenOptions): Promis
   return {
     config,
     log,
-    metrics: new Metrics(),
+    metrics,
     db,
     bus,
     redis,
@@ -201,4 +205,14 @@ function once(work: () => Promise<void>): () => Promise<void> {
       done = undefined;
       throw error;
     });
+}
+
+function appendMetrics(metrics: Metrics, waiting: () => number) {
+  const sends = metrics.counter("confab_sends_total", "Sends that the database has judged");
+  const seconds = metrics.histogram("confab_commit_seconds", "Seconds of one group commit");
+  metrics.gauge("confab_sends_waiting", "Sends that wait for their commit", waiting);
+  return (count: number, took: number) => {
+    sends.add([], count);
+    seconds.observe(took);
+  };
 }

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { testApp } from "../testing/app.ts";
 import { readinessOf } from "./readiness.ts";
 
@@ -48,4 +48,20 @@ Deno.test("/metrics is Prometheus text", strict, async () => {
   for (const line of text.trimEnd().split("\n")) {
     assert(/^(# (HELP|TYPE) confab_\w+ .+|confab_\w+(\{[^}]*\})? -?[0-9.e+-]+)$/.test(line), line);
   }
+});
+
+Deno.test("metrics count commits and the sends in them", strict, async () => {
+  await using app = await testApp();
+  const { token } = await app.register();
+  const { body } = await app.request("POST", "/v1/rooms", {
+    token,
+    body: { name: "Counted", visibility: "private" },
+  });
+  const { room } = body as { room: { id: string } };
+  const path = `/v1/rooms/${room.id}/messages`;
+  await app.request("POST", path, { token, body: { clientId: "one", text: "Hello" } });
+  const { text } = await app.request("GET", "/metrics");
+  assertMatch(text, /^confab_sends_total 1$/m);
+  assertMatch(text, /^confab_commit_seconds_count 1$/m);
+  assertMatch(text, /^confab_sends_waiting 0$/m);
 });

@@ -27,6 +27,8 @@ export interface AppenderOptions {
   deadlineMs?: number;
   /** The epoch that entries are announced with. */
   epoch: () => string;
+  /** Told of every commit: how many sends it held, and the seconds it took. */
+  committed?: (sends: number, seconds: number) => void;
 }
 
 /**
@@ -44,9 +46,10 @@ export class Appender {
   constructor(db: Database, bus: Bus, options: AppenderOptions) {
     this.#maxWaiting = options.maxWaiting ?? 20_000;
     this.#deadlineMs = options.deadlineMs ?? 2000;
+    const { epoch, maxBatch = 512, committed = () => {} } = options;
     this.#lanes = Array.from(
       { length: options.lanes ?? 4 },
-      () => new Lane({ db, bus, maxBatch: options.maxBatch ?? 512, epoch: options.epoch }),
+      () => new Lane({ db, bus, maxBatch, epoch, committed }),
     );
   }
 

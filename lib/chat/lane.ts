@@ -26,6 +26,8 @@ export interface LaneOptions {
   bus: Bus;
   maxBatch: number;
   epoch: () => string;
+  /** Told of every commit: how many sends, and the seconds it took. */
+  committed: (sends: number, seconds: number) => void;
 }
 
 const TRY_MS = 1900;
@@ -84,7 +86,10 @@ export class Lane {
       if (batch.length === 0) return;
       try {
         const inputs = batch.map((w) => w.input);
-        return this.#settle(batch, await appendMessages(this.options.db, inputs, TRY_MS));
+        const startMs = performance.now();
+        const outcomes = await appendMessages(this.options.db, inputs, TRY_MS);
+        this.options.committed(batch.length, (performance.now() - startMs) / 1000);
+        return this.#settle(batch, outcomes);
       } catch (error) {
         if (!(error instanceof DatabaseError)) return failAll(batch, error);
         if (error.failure === "rejected") return await this.#halve(batch, error);
