@@ -95,10 +95,10 @@ export class Following {
     if (this.#status === "live") this.#feed.head(seq);
   }
 
-  /** The server ended it; a transient `code` is followed by another join. */
+  /** The server ended it; a transient `code`, or another history, is followed by another join. */
   evicted(code: string): void {
     const error = new ConfabClientError(code, "The room is closed to you");
-    if (error.transient) this.#rejoinLater(undefined);
+    if (error.transient || code === "epoch_changed") this.#rejoinLater(undefined);
     else this.#refuse(error);
   }
 

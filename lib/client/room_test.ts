@@ -137,6 +137,21 @@ Deno.test("Room starts over when the log has changed its epoch", strict, async (
   client.close();
 });
 
+Deno.test(
+  "Room joins again and reloads when the server says the epoch changed",
+  strict,
+  async () => {
+    const { clock, client, server, log, room, seen } = await joined();
+    log.rewind(2);
+    server.socket.send({ type: "evicted", room: "r", code: "epoch_changed" });
+    await until(() => room.status === "joining");
+    clock.advance(2_000);
+    await until(() => seen.includes("reset") && texts(room).length === 2);
+    assertEquals([room.status, texts(room)], ["live", ["one", "two"]]);
+    client.close();
+  },
+);
+
 Deno.test("Room shows every entry once, however often it arrives", strict, async () => {
   const { client, server, log, seen } = await joined();
   const entry = server.say("r", "four");
