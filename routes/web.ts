@@ -54,7 +54,9 @@ export function startWeb(
   const app = createApp(context);
   const handler: Deno.ServeHandler<Deno.NetAddr> = async (request, info) => {
     // A failure shows itself in whatever the request needs the database for.
-    if (services.epoch.value === "") await services.ready().catch(() => {});
+    if (services.epoch.value === "" && !request.url.endsWith("/healthz")) {
+      await services.ready().catch(() => {});
+    }
     return await app.fetch(request, info);
   };
   const { server, steppedOver } = listen(config.host, config.port, handler);

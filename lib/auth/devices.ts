@@ -1,5 +1,5 @@
-import { timingSafeEqual } from "node:crypto";
 import { base64url } from "jose";
+import { equalBytes } from "./equal_bytes.ts";
 
 /**
  * The MQTT password of a device: base64url of HMAC-SHA-256(device key, "device:<id>:<generation>"),
@@ -29,5 +29,5 @@ export async function checkDeviceSecret(
   const encoder = new TextEncoder();
   const expected = encoder.encode(await deviceSecret(deviceKey, deviceId, generation));
   const given = encoder.encode(secret);
-  return given.length === expected.length && timingSafeEqual(given, expected);
+  return equalBytes(given, expected);
 }

@@ -161,7 +161,7 @@ async function derive(d: string, purpose: string): Promise<CryptoKey> {
 
 function parse<T>(text: string, schema: z.ZodType<T>, name: string, expected: string): T {
   try {
-    return schema.parse(JSON.parse(text));
+    return schema.parse(JSON.parse(text), { jitless: true });
   } catch {
     // The cause would quote the key.
     throw new ConfigError(`${name}: must be ${expected}`);

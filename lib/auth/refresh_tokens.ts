@@ -1,6 +1,6 @@
-import { timingSafeEqual } from "node:crypto";
 import { base64url } from "jose";
 import { isId } from "../ids.ts";
+import { equalBytes } from "./equal_bytes.ts";
 
 /**
  * Refresh tokens: `<session id>.<base64url of 32 bytes>`. The first 16 bytes name the token, the
@@ -42,7 +42,7 @@ export async function readRefreshToken(
   return {
     session,
     hash: await hashRefreshToken(token),
-    authentic: genuine.length === given.length && timingSafeEqual(genuine, given),
+    authentic: equalBytes(genuine, given),
     next: await assemble(key, session, await mac(key, `next:${token}`)),
   };
 }

@@ -1,7 +1,7 @@
-import { Buffer } from "node:buffer";
 import { backoffMs, pause } from "../backoff.ts";
 import type { LogEntry, RoomId, Signal } from "../protocol.ts";
 import type { Redis } from "../redis/mod.ts";
+import { utf8Length } from "../schemas.ts";
 import type { Revocation } from "./mod.ts";
 import { type EncodedItems, encodePayload } from "./payload.ts";
 
@@ -74,7 +74,7 @@ export class Publisher {
   entry(entry: LogEntry): void {
     if (this.#failures > 0) return this.#announce(entry);
     const json = JSON.stringify(entry);
-    const bytes = Buffer.byteLength(json) + 1;
+    const bytes = utf8Length(json) + 1;
     if (bytes > this.#options.maxPayloadBytes) return this.#announce(entry);
     this.#entries.push({ room: entry.room, seq: entry.seq, json, bytes });
     this.#entryBytes += bytes;

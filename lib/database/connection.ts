@@ -7,6 +7,8 @@ import type { Row } from "./mod.ts";
 /** Milliseconds that a polite goodbye may take before the socket is cut. */
 const GOODBYE_MS = 1000;
 
+const COLUMN_TYPES = columnTypes(pg.types);
+
 /** How connections are opened. */
 export interface ConnectionOptions {
   url: string;
@@ -36,7 +38,7 @@ export class Connection {
       statement_timeout: options.statementTimeoutMs,
       idle_in_transaction_session_timeout: options.idleInTransactionMs,
       keepAlive: true,
-      types: columnTypes,
+      types: COLUMN_TYPES,
       // Our own socket can be cut without asking pg, which waits for the server's goodbye.
       stream: () => this.#socket,
     });

@@ -1,5 +1,5 @@
-import { neon, neonConfig } from "@neondatabase/serverless";
-import { columnTypes, toParameters } from "./column_types.ts";
+import type { NeonQueryFunction } from "@neondatabase/serverless";
+import { columnTypes, toParameters, type TypeParsers } from "./column_types.ts";
 import { refusal, sqlStateOf } from "./failure.ts";
 import { type Database, DatabaseError, type QueryOptions } from "./mod.ts";
 import type { Row, SqlValue, Statement } from "./mod.ts";
@@ -15,11 +15,30 @@ export interface NeonOptions {
 
 /** Endpoints of hosts that have their own; the driver has only one setting for the process. */
 const endpoints = new Map<string, string>();
-const usualEndpoint = neonConfig.fetchEndpoint;
-neonConfig.fetchEndpoint = (host, port, options) =>
-  endpoints.get(host) ??
-    (typeof usualEndpoint === "string" ? usualEndpoint : usualEndpoint(host, port, options));
-neonConfig.fetchFunction = fetchAnswer;
+
+/** The driver, set up for this process. */
+interface Driver {
+  neon: typeof import("@neondatabase/serverless").neon;
+  types: TypeParsers;
+}
+
+/** The driver for one URL. */
+interface Opened {
+  sql: NeonQueryFunction<false, false>;
+  types: TypeParsers;
+}
+
+let driver: Promise<Driver> | undefined;
+
+/** Loaded with the first statement: a node that has just been started listens before that. */
+async function loadDriver(): Promise<Driver> {
+  const { neon, neonConfig, types } = await import("@neondatabase/serverless");
+  const usual = neonConfig.fetchEndpoint;
+  neonConfig.fetchEndpoint = (host, port, options) =>
+    endpoints.get(host) ?? (typeof usual === "string" ? usual : usual(host, port, options));
+  neonConfig.fetchFunction = fetchAnswer;
+  return { neon, types: columnTypes(types) };
+}
 
 /**
  * Neon over HTTPS: one request per call. There is no session to set `lock_timeout` in, and settings
@@ -31,12 +50,12 @@ export function openNeon(url: string, options: NeonOptions = {}): Database {
 }
 
 class NeonDatabase implements Database {
-  readonly #sql;
-  #client: Deno.HttpClient | undefined = Deno.createHttpClient({});
+  #opened: Promise<Opened> | undefined;
+  #client: Deno.HttpClient | undefined;
+  #closed = false;
 
-  constructor(url: string, { fetchEndpoint }: NeonOptions) {
+  constructor(private readonly url: string, { fetchEndpoint }: NeonOptions) {
     if (fetchEndpoint !== undefined) endpoints.set(new URL(url).hostname, fetchEndpoint);
-    this.#sql = neon(url, { disableWarningInBrowsers: true });
   }
 
   query<T extends Row = Row>(
@@ -44,44 +63,47 @@ class NeonDatabase implements Database {
     values: SqlValue[] = [],
     options: QueryOptions = {},
   ): Promise<T[]> {
-    return this.#within(
-      options,
-      (fetchOptions) =>
-        this.#sql.query(text, toParameters(values), {
-          types: columnTypes,
-          fetchOptions,
-        }) as Promise<
-          T[]
-        >,
-    );
+    return this.#within(options, ({ sql, types }, fetchOptions) => {
+      const parameters = toParameters(values);
+      return sql.query(text, parameters, { types, fetchOptions }) as Promise<T[]>;
+    });
   }
 
   transaction(statements: Statement[], options: QueryOptions = {}): Promise<Row[][]> {
-    const queries = statements.map(({ text, values = [] }) =>
-      this.#sql.query(text, toParameters(values), { types: columnTypes })
-    );
-    return this.#within(
-      options,
-      (fetchOptions) => this.#sql.transaction(queries, { fetchOptions }),
-    );
+    return this.#within(options, ({ sql, types }, fetchOptions) => {
+      const queries = statements.map(({ text, values = [] }) =>
+        sql.query(text, toParameters(values), { types })
+      );
+      return sql.transaction(queries, { fetchOptions });
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     this.#client?.close();
     this.#client = undefined;
     return Promise.resolve();
   }
 
+  async #open(): Promise<Opened> {
+    const { neon, types } = await (driver ??= loadDriver());
+    return { sql: neon(this.url, { disableWarningInBrowsers: true }), types };
+  }
+
   async #within<T>(
     { timeoutMs = DEADLINE_MS }: QueryOptions,
-    send: (fetchOptions: RequestInit & { client: Deno.HttpClient }) => Promise<T>,
+    send: (
+      opened: Opened,
+      fetchOptions: RequestInit & { client: Deno.HttpClient },
+    ) => Promise<T>,
   ): Promise<T> {
-    const client = this.#client;
-    if (client === undefined) throw new DatabaseError("unavailable", "The database is closed");
+    const opened = await (this.#opened ??= this.#open());
+    if (this.#closed) throw new DatabaseError("unavailable", "The database is closed");
+    const client = this.#client ??= Deno.createHttpClient({});
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), timeoutMs);
     try {
-      return await send({ signal: deadline.signal, client });
+      return await send(opened, { signal: deadline.signal, client });
     } catch (error) {
       if (!deadline.signal.aborted) throw toDatabaseError(error);
       this.#replace(client);
@@ -96,7 +118,7 @@ class NeonDatabase implements Database {
   #replace(client: Deno.HttpClient): void {
     if (this.#client !== client) return;
     client.close();
-    this.#client = Deno.createHttpClient({});
+    this.#client = undefined;
   }
 }
 

@@ -1,5 +1,3 @@
-import { setImmediate } from "node:timers";
-
 /** Something with work to do once per turn of the event loop. */
 export interface Flushable {
   flush(): void;
@@ -23,7 +21,7 @@ export class Turn {
     this.#waiting.add(work);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#run());
+    soon(() => this.#run());
   }
 
   #run(): void {
@@ -39,6 +37,12 @@ export class Turn {
       if (++done % 32 === 0 && performance.now() > until) break;
     }
     this.#scheduled = this.#waiting.size > 0;
-    if (this.#scheduled) setImmediate(() => this.#run());
+    if (this.#scheduled) soon(() => this.#run());
   }
+}
+
+/** After the events that are waiting. The global loads with its first use, an import at the start. */
+function soon(work: () => void): void {
+  // deno-lint-ignore no-node-globals -- nothing on the web platform means the same
+  setImmediate(work);
 }

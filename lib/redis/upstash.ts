@@ -1,4 +1,4 @@
-import { Redis as Client } from "@upstash/redis";
+import type { Redis as Client } from "@upstash/redis";
 import type { Log } from "../log.ts";
 import { checkCarriable, type Redis, RedisError } from "./mod.ts";
 import { UpstashChannel } from "./upstash_channel.ts";
@@ -21,21 +21,28 @@ export function openUpstash(
   token: string,
   { log, deadlineMs = 1_000, quietMs = 45_000 }: UpstashOptions,
 ): Redis {
-  const client = new Client({
-    url,
-    token,
-    retry: { retries: 0 },
-    signal: () => AbortSignal.timeout(deadlineMs),
-    automaticDeserialization: false,
-    responseEncoding: false,
-    enableAutoPipelining: false,
-    enableTelemetry: false,
-    readYourWrites: false,
-  });
+  let loading: Promise<Client> | undefined;
   const channels = new Map<string, UpstashChannel>();
+
+  /** Its client is loaded with the first command: a node that has just been started listens before. */
+  async function load(): Promise<Client> {
+    const { Redis } = await import("@upstash/redis");
+    return new Redis({
+      url,
+      token,
+      retry: { retries: 0 },
+      signal: () => AbortSignal.timeout(deadlineMs),
+      automaticDeserialization: false,
+      responseEncoding: false,
+      enableAutoPipelining: false,
+      enableTelemetry: false,
+      readYourWrites: false,
+    });
+  }
 
   async function command<T>(args: (string | number)[]): Promise<T> {
     try {
+      const client = await (loading ??= load());
       return await client.exec<T>(args.map(String) as [string, ...string[]]);
     } catch (error) {
       throw new RedisError(`${args[0]}: ${reason(error)}`, { cause: reason(error) });
