@@ -7,6 +7,7 @@ import type { Conversation } from "./conversation.ts";
 import { roomName } from "./directory.ts";
 import { element, fill } from "./element.ts";
 import { icon } from "./icon.ts";
+import { notice } from "./notice.ts";
 import { roomList } from "./room_list.ts";
 import { shortcuts } from "./shortcuts.ts";
 
@@ -16,9 +17,9 @@ export function chatView(tokens: SessionTokens, me: User): { element: HTMLElemen
     location.hash = room === undefined ? "#/" : `#/rooms/${room}`;
   });
   const ended = new AbortController();
-  const place = element("main", { class: "place", id: "place" });
+  const place = element("div", { class: "place" });
   const view = element(
-    "div",
+    "main",
     { class: "app", "data-view": "rooms" },
     connectionBanner(chat.client),
     roomList(chat, ended.signal),
@@ -28,6 +29,7 @@ export function chatView(tokens: SessionTokens, me: User): { element: HTMLElemen
   addEventListener("hashchange", () => shown.follow(), { signal: ended.signal });
   shortcuts(chat, () => shown.room, ended.signal);
   chat.directory.on("changed", () => shown.follow());
+  chat.directory.on("evicted", (listed) => notice(`You are no longer in ${roomName(listed)}.`));
   chat.directory.start();
   chat.client.connect();
   shown.follow();
@@ -95,7 +97,7 @@ class Shown {
       "section",
       { class: "welcome" },
       icon("message"),
-      element("h1", {}, `Hello, ${this.#chat.me.name}`),
+      element("h2", {}, `Hello, ${this.#chat.me.name}`),
       element("p", { class: "muted" }, text),
     );
     fill(this.#place, welcome);

@@ -19,6 +19,7 @@ export function conversationHeader(
       type: "button",
       class: "button",
       "data-testid": "toggle-members",
+      "aria-label": "Members",
       "aria-expanded": String(members.open),
       "aria-controls": "members",
       onclick: () => members.toggle(),

@@ -15,9 +15,12 @@ const MAX_FOLLOWED = 100;
 const MAX_PREVIEWS = 40;
 
 /** All rooms of the signed-in person, kept up to date. */
-export class Directory extends Emitter<{ changed: undefined; removed: string }> {
+export class Directory extends Emitter<
+  { changed: undefined; removed: string; evicted: ListedRoom }
+> {
   #client: ConfabClient;
   #listed = new Map<string, ListedRoom>();
+  #leaving = new Set<string>();
   #loaded = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #previews = 0;
@@ -71,7 +74,18 @@ export class Directory extends Emitter<{ changed: undefined; removed: string }> 
     return listed;
   }
 
-  /** Drops a room one has left. */
+  /** Leaves a room; throws when the server refuses. */
+  async leave(id: string): Promise<void> {
+    this.#leaving.add(id);
+    try {
+      await this.#client.rest.leaveRoom(id);
+      this.remove(id);
+    } finally {
+      this.#leaving.delete(id);
+    }
+  }
+
+  /** Drops a room one is in no more. */
   remove(id: string): void {
     if (!this.#listed.delete(id)) return;
     this.#client.forget(id);
@@ -115,7 +129,9 @@ export class Directory extends Emitter<{ changed: undefined; removed: string }> 
     });
     room.on("unread", () => this.emit("changed", undefined));
     room.on("evicted", ({ code }) => {
-      if (code !== "too_many_rooms") this.remove(room.id);
+      if (code === "too_many_rooms" || !this.#listed.has(room.id)) return;
+      if (!this.#leaving.has(room.id)) this.emit("evicted", listed);
+      this.remove(room.id);
     });
     room.join().catch(() => {});
     if (listed.info.head > 0 && this.#previews++ < MAX_PREVIEWS) void this.#preview(listed);

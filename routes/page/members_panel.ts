@@ -165,12 +165,7 @@ function askToLeave(chat: Chat, listed: ListedRoom): void {
       ? "You can join again whenever you like."
       : "Only an invitation brings you back.",
     "Leave",
-    async () => {
-      const left = await attempt(() => chat.client.rest.leaveRoom(listed.room.id).then(() => true));
-      if (!left) return;
-      chat.directory.remove(listed.room.id);
-      chat.open(undefined);
-    },
+    () => void attempt(() => chat.directory.leave(listed.room.id)),
   );
 }
 

@@ -25,7 +25,13 @@ export function problemText(error: unknown): string {
   const failure = toClientError(error);
   const [field] = failure.errors;
   if (failure.code === "invalid_request" && field !== undefined) {
-    return field.path === "" ? field.message : `${field.path}: ${field.message}`;
+    return field.path === "" ? field.message : `${fieldName(field.path)} ${field.message}`;
   }
   return TEXTS[failure.code] ?? failure.message;
+}
+
+/** "Display name" for `displayName`. */
+function fieldName(path: string): string {
+  const words = path.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }

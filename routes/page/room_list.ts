@@ -63,7 +63,7 @@ function header(chat: Chat): HTMLElement {
     "header",
     { class: "side-header" },
     element("img", { src: "/assets/routes/page/icon.svg", alt: "", width: 28, height: 28 }),
-    element("strong", { class: "brand" }, "Confab"),
+    element("h1", { class: "brand" }, "Confab"),
     action("Browse public rooms", "browse", "browse-rooms", () => openBrowseDialog(chat)),
     action("Message someone", "message", "message-someone", () => openMessageDialog(chat)),
     action("New room", "plus", "new-room", () => openNewRoomDialog(chat)),
