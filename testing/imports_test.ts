@@ -35,7 +35,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 
 /** The whole product: no tests, nothing that only tests and measurements use. */
 const product = (await sourceFiles(".ts")).filter((path) =>
-  !/_test\.ts$|(^|\/)(testing|bench)\/|contract\.ts$/.test(path)
+  !/_test\.ts$|(^|\/)(testing|bench|e2e)\/|contract\.ts$/.test(path)
 );
 const graph = await readModuleGraph(product);
 const edges = product.flatMap((from) =>
