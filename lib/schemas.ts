@@ -3,7 +3,8 @@ import { isId } from "./ids.ts";
 import { type ClientFrame, type Json, SIZES } from "./protocol.ts";
 
 /**
- * The Zod schemas of everything that clients say, shared by REST, WebSocket and OpenAPI.
+ * The Zod schemas of everything that clients say, shared by REST, WebSocket, MQTT and their
+ * documents.
  * Strings that Postgres cannot store (U+0000) or that are not Unicode (lone surrogates) are
  * refused here, and so is JSON that is too large or too deep.
  */
@@ -97,9 +98,12 @@ export function hasContent(body: { text?: string; data?: Json }): boolean {
 }
 /** What a body without content is told. */
 export const NO_CONTENT = "give text, data, or both";
+/** The same as a part of a JSON Schema. */
+export const NEEDS_CONTENT = { anyOf: [{ required: ["text"] }, { required: ["data"] }] };
 
 const frameId = storableString(1, 64);
-const frames = [
+/** Every frame that a client may send. */
+export const CLIENT_FRAMES = [
   z.strictObject({ type: z.literal("auth"), id: frameId, token: z.string().max(8192) }),
   z.strictObject({
     type: z.literal("join"),
@@ -115,14 +119,14 @@ const frames = [
     room: idSchema,
     clientId: clientIdSchema,
     ...bodyFields,
-  }).refine(hasContent, NO_CONTENT),
+  }).refine(hasContent, NO_CONTENT).meta(NEEDS_CONTENT),
   z.strictObject({
     type: z.literal("edit"),
     id: frameId,
     room: idSchema,
     seq: seqSchema,
     ...editFields,
-  }).refine(hasContent, NO_CONTENT),
+  }).refine(hasContent, NO_CONTENT).meta(NEEDS_CONTENT),
   z.strictObject({
     type: z.literal("delete"),
     id: frameId,
@@ -141,8 +145,8 @@ const frames = [
 ] as const;
 
 /** A frame from a client. */
-export const frameSchema: z.ZodType<ClientFrame> = z.discriminatedUnion("type", frames);
+export const frameSchema: z.ZodType<ClientFrame> = z.discriminatedUnion("type", CLIENT_FRAMES);
 /** The frame types that this server knows. */
 export const FRAME_TYPES: ReadonlySet<string> = new Set(
-  frames.map((frame) => [...frame.shape.type.values][0] as string),
+  CLIENT_FRAMES.map((frame) => [...frame.shape.type.values][0] as string),
 );

@@ -1,9 +1,10 @@
 import { Buffer } from "node:buffer";
 import { z } from "zod";
+import { deviceEnvelope } from "../lib/device_schemas.ts";
 import { ConfabError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { type MessageBody, SIZES } from "../lib/protocol.ts";
-import { bodyFields, clientIdSchema, hasContent, NO_CONTENT, utf8Length } from "../lib/schemas.ts";
+import { clientIdSchema, textSchema, utf8Length } from "../lib/schemas.ts";
 
 /** The MQTT 5 properties of a publish that matter here. */
 export interface PublishProperties {
@@ -19,10 +20,8 @@ export interface DeviceMessage {
   body: MessageBody;
 }
 
-const ENVELOPE_KEYS = new Set(["text", "data", "clientId", "replyTo", "metadata"]);
-const envelopeSchema = z.strictObject({ clientId: clientIdSchema.exactOptional(), ...bodyFields })
-  .refine(hasContent, NO_CONTENT);
-const textSchema = z.strictObject({ text: bodyFields.text.unwrap() });
+const ENVELOPE_KEYS = new Set(Object.keys(deviceEnvelope.shape));
+const plainSchema = z.strictObject({ text: textSchema });
 
 /**
  * Reads the payload of a `send`. A JSON object that has `text` or `data`, and only keys of the
@@ -93,7 +92,7 @@ function readEnvelope(text: string): MessageBody & { clientId?: string } {
     Object.keys(value).every((key) => ENVELOPE_KEYS.has(key));
   const candidate = isEnvelope ? value : { text };
   refuseTooLarge(candidate);
-  const parsed = (isEnvelope ? envelopeSchema : textSchema).safeParse(candidate);
+  const parsed = (isEnvelope ? deviceEnvelope : plainSchema).safeParse(candidate);
   if (!parsed.success) throw refusalOf(parsed.error);
   return parsed.data;
 }

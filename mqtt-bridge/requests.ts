@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { deviceRequest } from "../lib/device_schemas.ts";
 import { ConfabError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { LogEntry } from "../lib/protocol.ts";
-import { epochSchema, idSchema, seqSchema, storableString, utf8Length } from "../lib/schemas.ts";
+import { utf8Length } from "../lib/schemas.ts";
 import type { Delivery } from "./delivery.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { decodeText, refusalOf } from "./payload.ts";
@@ -19,15 +20,6 @@ interface RequestContext {
 
 /** Entries in one response may be this large together, so that small devices can read it. */
 const MAX_ENTRIES_BYTES = 64 * 1024;
-
-const requestSchema = z.strictObject({
-  requestId: storableString(1, 64),
-  type: z.literal("log"),
-  room: idSchema,
-  epoch: epochSchema.exactOptional(),
-  after: seqSchema.default(0),
-  limit: z.number().int().min(1).max(200).default(50),
-});
 
 /**
  * Answers a device's request on its responses topic, or on the MQTT 5 response topic that it
@@ -70,7 +62,7 @@ async function answerOf(
   try {
     const value = parse(payload);
     requestId = requestIdOf(value);
-    const parsed = requestSchema.safeParse(value);
+    const parsed = deviceRequest.safeParse(value);
     if (!parsed.success) throw refusalOf(parsed.error);
     const { room, epoch, after, limit } = parsed.data;
     const principal = await context.devices.principal(device);
@@ -106,7 +98,7 @@ function parse(payload: Uint8Array): unknown {
 }
 
 function requestIdOf(value: unknown): string | undefined {
-  const parsed = z.object({ requestId: requestSchema.shape.requestId }).safeParse(value);
+  const parsed = z.object({ requestId: deviceRequest.shape.requestId }).safeParse(value);
   return parsed.success ? parsed.data.requestId : undefined;
 }
 

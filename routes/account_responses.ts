@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Account, Introspection, PublicUser, Session, SignInResult } from "../lib/auth/mod.ts";
-import { id, metadata, timestamp } from "./responses.ts";
+import { id, metadata, timestamp } from "../lib/entry_schemas.ts";
 
-/** Answers about accounts, sessions and devices, in the manner of responses.ts. */
+/** Answers about accounts, sessions and devices, in the manner of lib/entry_schemas.ts. */
 
 const person = { id, name: z.string(), username: z.string().exactOptional(), metadata };
 const kind = z.enum(["user", "guest", "device"]);

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { listMembers, removeMember, setMember } from "../lib/chat/members.ts";
+import { member } from "../lib/entry_schemas.ts";
 import type { Api } from "./api.ts";
 import { memberParams, pageOf, pageQuery, roomParams } from "./params.ts";
-import { listOf, member } from "./responses.ts";
+import { listOf } from "./responses.ts";
 
 const one = z.object({ member });
 

@@ -7,6 +7,7 @@ import {
   readLog,
 } from "../lib/chat/messages.ts";
 import { postMessage } from "../lib/chat/post_message.ts";
+import { message } from "../lib/entry_schemas.ts";
 import {
   bodyFields,
   clientIdSchema,
@@ -18,7 +19,7 @@ import {
 } from "../lib/schemas.ts";
 import type { Api } from "./api.ts";
 import { decimal, limit, messageParams, roomParams } from "./params.ts";
-import { logPage, message, messagePage } from "./responses.ts";
+import { logPage, messagePage } from "./responses.ts";
 
 const seq = decimal(seqSchema);
 const changed = z.object({

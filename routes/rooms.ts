@@ -9,11 +9,12 @@ import {
   listMyRooms,
   markRead,
 } from "../lib/chat/rooms.ts";
+import { seq } from "../lib/entry_schemas.ts";
 import { SIZES } from "../lib/protocol.ts";
 import { metadataSchema, nameSchema, seqSchema, storableString } from "../lib/schemas.ts";
 import type { Api } from "./api.ts";
 import { idParams, limit, next, pageOf, roomParams } from "./params.ts";
-import { anyRoom, joinedRoom, listOf, seq } from "./responses.ts";
+import { anyRoom, joinedRoom, listOf } from "./responses.ts";
 
 const topic = storableString(0, SIZES.topicChars);
 const visibility = z.enum(["public", "private"]);

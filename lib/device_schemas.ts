@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { epoch, id, logEntry, seq, timestamp } from "./entry_schemas.ts";
+import { errorFields } from "./error_schemas.ts";
+import type { SendOk } from "./protocol.ts";
+import {
+  bodyFields,
+  clientIdSchema,
+  epochSchema,
+  hasContent,
+  idSchema,
+  NEEDS_CONTENT,
+  NO_CONTENT,
+  seqSchema,
+  storableString,
+  textSchema,
+} from "./schemas.ts";
+
+/**
+ * What devices say over MQTT, as the bridge checks it, and what the bridge says to them. A topic
+ * goes by its last level that is a name: `events` for `rooms/{room}/events`.
+ */
+
+/** A message of a device with more than its text. */
+export const deviceEnvelope = z.strictObject({
+  clientId: clientIdSchema.exactOptional(),
+  ...bodyFields,
+}).refine(hasContent, NO_CONTENT).meta({
+  id: "DeviceEnvelope",
+  description: "An object with other keys than these is no envelope, but text",
+  ...NEEDS_CONTENT,
+});
+
+/** A device asks for entries of a room's log. */
+export const deviceRequest = z.strictObject({
+  requestId: storableString(1, 64).meta({ description: "Comes back with the response" }),
+  type: z.literal("log"),
+  room: idSchema,
+  epoch: epochSchema.exactOptional(),
+  after: seqSchema.default(0),
+  limit: z.number().int().min(1).max(200).default(50),
+}).meta({ id: "DeviceRequest" });
+
+/** Birth and last will; a birth may be any other payload too. */
+export const deviceStatus = z.looseObject({
+  online: z.boolean().meta({ description: "false in the last will" }),
+}).meta({ id: "DeviceStatus" });
+
+/** What a send is answered with once it is stored. */
+export const deviceReceipt = z.object({
+  clientId: clientIdSchema,
+  room: id,
+  seq,
+  at: timestamp,
+  duplicate: z.boolean().meta({ description: "It had been stored before, with this seq" }),
+}).meta({ id: "DeviceReceipt", description: "The message is stored" });
+
+/** What a publish is answered with that is refused. */
+export const deviceError = z.object({
+  ...errorFields,
+  clientId: clientIdSchema.exactOptional().meta({ description: "Where it could be known" }),
+  room: id.exactOptional(),
+  topic: z.string().meta({ description: "Where the device published" }),
+}).meta({ id: "DeviceError", description: "The publish is refused for good" });
+
+/** How far the events of a room have come. */
+export const deviceHead = z.object({ epoch, seq }).meta({ id: "DeviceHead" });
+
+const requestId = z.string();
+/** A page of a room's log, oldest first. */
+export const deviceLogPage = z.object({
+  requestId,
+  room: id,
+  epoch,
+  head: seq.meta({ description: "The newest entry when this was read" }),
+  entries: z.array(logEntry),
+  hasMore: z.boolean().meta({ description: "Ask again, after the last of these entries" }),
+}).meta({ id: "DeviceLogPage" });
+
+/** A request that is refused. */
+export const deviceRefusal = z.object({ requestId, error: z.object(errorFields) })
+  .meta({ id: "DeviceRefusal" });
+
+/** What devices publish. */
+export const DEVICE_SAYS = {
+  send: z.union([deviceEnvelope, textSchema]),
+  requests: deviceRequest,
+  status: deviceStatus,
+} as const;
+
+/** What devices receive; an empty `head` clears the retained one. */
+export const DEVICE_HEARS = {
+  events: logEntry,
+  head: deviceHead,
+  receipts: deviceReceipt,
+  // A device that names a response topic has the receipts of its sends there too
+  responses: z.union([deviceLogPage, deviceRefusal, deviceReceipt]),
+  errors: deviceError,
+} as const;
+
+type Equal<A, B> = [A, B] extends [B, A] ? true : never;
+true satisfies Equal<z.output<typeof deviceReceipt>, SendOk & { clientId: string; room: string }>;
