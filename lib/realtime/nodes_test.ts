@@ -107,7 +107,7 @@ Deno.test(
     const beacons = (async () => {
       while (!sent) {
         await anyOf(all).hub.beacon();
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 40));
       }
     })();
     await Promise.all(wanderers.map(async (wanderer) => {
