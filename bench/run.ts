@@ -11,7 +11,7 @@ import type { Figure } from "./figures.ts";
 import { idle } from "./idle.ts";
 import { describeMachine } from "./machine.ts";
 import { choosePins } from "./pins.ts";
-import { openScene } from "./scene.ts";
+import { openScene, POSTGRES } from "./scene.ts";
 import { tableOf } from "./table.ts";
 
 const BENCHES: Record<string, Bench> = {
@@ -61,7 +61,8 @@ async function main({ names, quick, json }: Options): Promise<void> {
     const [{ version, fsync }] = await scene.db.query<{ version: string; fsync: string }>(
       "select current_setting('server_version') as version, current_setting('fsync') as fsync",
     ) as [{ version: string; fsync: string }];
-    say(`Postgres  ${version}, embedded, fsync ${fsync}, commits synchronous`);
+    const settings = Object.entries(POSTGRES).map(([name, value]) => `${name}=${value}`).join(" ");
+    say(`Postgres  ${version}, embedded, fsync=${fsync} synchronous_commit=on ${settings}`);
     for (const name of names) {
       log(`${name}…`);
       figures.push(...await BENCHES[name]!({ scene, pins, quick, log }));

@@ -36,6 +36,9 @@ const SERVER = {
   LIMIT_SOCKETS: "100000",
 };
 
+/** The memory of a small server; durability (fsync, synchronous_commit) is Postgres's own. */
+export const POSTGRES = { shared_buffers: "512MB", max_wal_size: "4GB" };
+
 /** Starts an embedded Postgres with `fsync` on, in a folder beside the one of development. */
 export async function openScene(pins: Pins, log: (line: string) => void): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
@@ -43,7 +46,7 @@ export async function openScene(pins: Pins, log: (line: string) => void): Promis
   await Deno.mkdir(data, { recursive: true });
   const dir = await Deno.makeTempDir({ dir: data, prefix: "bench-" });
   stack.defer(() => Deno.remove(dir, { recursive: true }));
-  const postgres = await startEmbedded({ dir, bin: BINARIES, log });
+  const postgres = await startEmbedded({ dir, bin: BINARIES, settings: POSTGRES, log });
   stack.defer(() => postgres.stop());
   const pid = (await Deno.readTextFile(`${dir}/data/postmaster.pid`)).split("\n")[0];
   await pin(Number(pid), pins.postgres);

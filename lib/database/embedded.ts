@@ -18,6 +18,8 @@ export interface EmbeddedOptions {
   durable?: boolean;
   /** Folder of the binaries, to share them between clusters; `dir` by default. */
   bin?: string;
+  /** Settings of Postgres that win over the small ones for one person's machine. */
+  settings?: Record<string, string>;
   /** Told what takes long, one line at a time. */
   log?: (line: string) => void;
 }
@@ -55,6 +57,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
       run: `${folder}/run`,
       user,
       durable: options.durable ?? true,
+      settings: options.settings ?? {},
     };
     await prepareCluster(cluster, log);
     await clearRemains(cluster);

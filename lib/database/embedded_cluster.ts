@@ -11,6 +11,7 @@ export interface Cluster {
   run: string;
   user: ServerUser;
   durable: boolean;
+  settings: Record<string, string>;
 }
 
 /** What programs of Postgres see of the environment: nothing of ours, and a fixed locale and zone. */

@@ -16,7 +16,7 @@ export interface Server {
 /** Starts the server of a cluster on `port` and waits until it takes connections. */
 export async function startServer(cluster: Cluster, port: number): Promise<Server> {
   const logFile = `${cluster.run}/postgres.log`;
-  const settings = Object.entries(settingsOf(cluster.durable, port));
+  const settings = Object.entries({ ...settingsOf(cluster.durable, port), ...cluster.settings });
   const args = settings.flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const server = Deno.build.os === "windows"
     ? await startWithControl(cluster, args, logFile)
