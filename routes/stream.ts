@@ -9,6 +9,8 @@ import type { SocketContext } from "./socket_context.ts";
 
 const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 2000;
+/** What is handed over for sending at once, in UTF-16 units: it cannot be taken back. */
+const CHUNK_CHARS = 65_536;
 
 /**
  * Answers `GET /v1/rooms/{room}/stream`: the log of a room as Server-Sent Events (WHATWG HTML,
@@ -28,7 +30,7 @@ export async function openStream(
   try {
     await stream.join(room, cursor);
   } catch (error) {
-    stream.closed();
+    stream.gone();
     throw error;
   }
   return new Response(stream.body, {
@@ -60,6 +62,10 @@ class RoomStream implements Connection, Subscriber {
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #subscription: Subscription | undefined;
   #done = false;
+  /** What waits for the reader; `#wanted` while the reader waits. */
+  #queue: string[] = [];
+  #queuedChars = 0;
+  #wanted = false;
   readonly #encoder = new TextEncoder();
   readonly #heartbeat: ReturnType<typeof setInterval>;
   readonly #expiry: ReturnType<typeof setTimeout> | undefined;
@@ -74,9 +80,13 @@ class RoomStream implements Connection, Subscriber {
         start: (controller) => {
           this.#controller = controller;
         },
-        cancel: () => this.closed(),
+        pull: () => {
+          this.#wanted = true;
+          this.#pass();
+        },
+        cancel: () => this.gone(),
       },
-      { highWaterMark: context.config.limits.outboxBytes, size: (chunk) => chunk.byteLength },
+      { highWaterMark: 0 },
     );
     this.#heartbeat = setInterval(() => this.#write(": ping\n\n"), HEARTBEAT_MS);
     const { expiresAt } = principal;
@@ -116,13 +126,10 @@ class RoomStream implements Connection, Subscriber {
     this.#end();
   }
 
-  /** Leaves the room and gives the place back; safe to call again. */
-  closed(): void {
-    if (this.#done) return;
-    this.#done = true;
-    clearInterval(this.#heartbeat);
-    clearTimeout(this.#expiry);
-    if (this.#subscription !== undefined) this.context.hub.leave(this.#subscription);
+  /** Leaves the room and gives the place back: nobody reads any more. Safe to call again. */
+  gone(): void {
+    this.#leave();
+    this.#queue = [];
     this.slot.release();
   }
 
@@ -142,21 +149,51 @@ class RoomStream implements Connection, Subscriber {
 
   #write(text: string): void {
     if (this.#done) return;
-    if ((this.#controller.desiredSize ?? 0) < text.length) {
+    if (
+      this.#queuedChars > 0 &&
+      this.#queuedChars + text.length > this.context.config.limits.outboxBytes
+    ) {
       // Slower than its messages: it comes back with its cursor.
+      this.#queue = [];
       this.#end();
       return;
     }
-    this.#controller.enqueue(this.#encoder.encode(text));
+    this.#queue.push(text);
+    this.#queuedChars += text.length;
+    this.#pass();
   }
 
-  #end(): void {
-    if (this.#done) return;
-    this.closed();
+  /** Hands over what waits, as far as the reader is ready for it; after the last, the end. */
+  #pass(): void {
+    if (this.#wanted && this.#queue.length > 0) {
+      let chunk = this.#queue.shift()!;
+      while (this.#queue.length > 0 && chunk.length + this.#queue[0]!.length <= CHUNK_CHARS) {
+        chunk += this.#queue.shift()!;
+      }
+      this.#queuedChars -= chunk.length;
+      this.#wanted = false;
+      this.#controller.enqueue(this.#encoder.encode(chunk));
+    }
+    if (!this.#done || this.#queue.length > 0) return;
     try {
       this.#controller.close();
     } catch {
       // The reader has gone.
     }
+    this.slot.release();
+  }
+
+  #end(): void {
+    if (this.#done) return;
+    this.#leave();
+    this.#pass();
+  }
+
+  #leave(): void {
+    if (this.#done) return;
+    this.#done = true;
+    clearInterval(this.#heartbeat);
+    clearTimeout(this.#expiry);
+    if (this.#subscription !== undefined) this.context.hub.leave(this.#subscription);
   }
 }
