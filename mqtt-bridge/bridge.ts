@@ -31,6 +31,8 @@ export interface BridgeOptions {
   shard?: number;
   /** Default 4,000 and 1,000. */
   lease?: { ttlMs: number; renewMs: number };
+  /** QoS 1 messages that the broker sends ahead of our PUBACKs. Default 2,048. */
+  window?: number;
   /** Pause after another client took the session over. Default 10,000. */
   takenOverPauseMs?: number;
 }

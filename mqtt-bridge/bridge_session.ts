@@ -140,6 +140,7 @@ export class BridgeSession implements Publisher {
       ...this.o.broker,
       clientId: `confab-bridge-${this.o.shard ?? 0}`,
       subscriptions: this.#subscriptions(),
+      ...(this.o.window === undefined ? {} : { window: this.o.window }),
       onDelivery: (delivery: Delivery) => {
         if (!DynamicSecurity.answersOn(delivery.topic)) return inbound.accept(delivery);
         this.#dynsec?.receive(delivery.payload);

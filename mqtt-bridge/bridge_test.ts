@@ -161,6 +161,36 @@ for (const kind of await brokerKinds()) {
     ]);
   });
 
+  testWith(
+    kind.service,
+    `a burst beyond the window is stored and receipted (${kind.name})`,
+    async () => {
+      await using scene = await MqttScene.start(kind);
+      const { room } = scene;
+      await scene.bridge({ window: 10 });
+      const devices = await Promise.all(range(1, 4).map(() => scene.device()));
+      const senders = await Promise.all(devices.map((device) => scene.connect(device)));
+      const texts = range(1, 50).map(String);
+      for (const [i, sender] of senders.entries()) {
+        for (const text of texts) void sender.publish(topics.send(devices[i]!.id, room), text);
+      }
+      for (const [i, sender] of senders.entries()) {
+        const receipts = await sender.waitFor(topics.receipts(devices[i]!.id), texts.length);
+        const seqs = receipts.map((receipt) => receipt.seq as number);
+        assertEquals(seqs, seqs.toSorted((a, b) => a - b), "receipts come in order");
+      }
+      for (const device of devices) {
+        const stored = (await scene.log()).flatMap(({ event }) =>
+          event.type === "message.created" && event.actor.id === device.id
+            ? [event.message.text]
+            : []
+        );
+        assertEquals(stored, texts);
+      }
+      for (const sender of senders) await sender[Symbol.asyncDispose]();
+    },
+  );
+
   testWith(kind.service, `an MQTT 5 device is answered where it asked (${kind.name})`, async () => {
     await using scene = await MqttScene.start(kind);
     const { room } = scene;

@@ -74,8 +74,9 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     },
     ...access.hooks,
   });
-  const queued = boundQueues(broker, (id) => sessions.isBridge(id) ? 20_000 : 1000);
-  access.start(broker, queued);
+  const limitOf = (id: string) => sessions.isBridge(id) ? 20_000 : 1000;
+  access.start(broker, boundQueues(broker, limitOf, () => access.release()));
+  broker.on("subscribe", (_, client) => access.subscribed(client));
   broker.on("clientDisconnect", (client) => sessions.close(client));
   broker.on("clientError", (client, error) => {
     log.debug("An MQTT client was refused something", { client: client?.id, error: error.message });
@@ -129,6 +130,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     },
     kick: (device) => sessions.kick(device),
     async stop() {
+      access.stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const gone = new Promise<void>((resolve) => broker.close(resolve));
       const deadline = setTimeout(() => sockets.forEach((socket) => socket.destroy()), 500);

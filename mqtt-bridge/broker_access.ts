@@ -13,8 +13,8 @@ import { SIZES } from "../lib/protocol.ts";
 import type { Sessions } from "./broker_sessions.ts";
 import type { Topics } from "./topics.ts";
 
-/** Messages that may wait for a bridge that is away before devices are refused. */
-const MAX_WAITING = 10_000;
+/** Messages that may wait for the bridge; beyond it, and before there is one, devices wait. */
+const MAX_WAITING = 2000;
 /** Nobody may subscribe to it: what is published here is gone. */
 const NOWHERE = "confab-refused";
 
@@ -32,19 +32,32 @@ export function createAccess(topics: Topics, sessions: Sessions) {
   let broker: Aedes | undefined;
   let waiting: (clientId: string) => number = () => 0;
   let bridgeId: string | undefined;
+  const held: (() => void)[] = [];
+  let stopped = false;
+
+  /** Lets held publishes on, in order, as many as there is space for. */
+  function release(): void {
+    if (bridgeId === undefined && !stopped) return;
+    let space = stopped ? Infinity : MAX_WAITING - waiting(bridgeId!);
+    for (; space > 0 && held.length > 0; space--) held.shift()!();
+  }
+
+  /** Aedes knows no receive maximum: holding a publish back is what keeps the bridge's queue short. */
+  function whenThereIsSpace(go: () => void): void {
+    if (held.length === 0 && bridgeId !== undefined && waiting(bridgeId) < MAX_WAITING) return go();
+    held.push(go);
+  }
 
   /** Why `client` may not publish this; undefined when it may. */
   function objection(client: Client | null, packet: PublishPacket): ErrorCode | undefined {
     if (client === null) return topics.parse(packet.topic) === undefined ? "forbidden" : undefined;
     if (sessions.isBridge(client.id)) {
-      bridgeId = client.id;
       return topics.isDown(packet.topic) ? undefined : "invalid_topic";
     }
     const device = sessions.device(client);
     if (device === undefined) return "forbidden";
     if (!topics.mayPublish(device, packet.topic)) return "invalid_topic";
     if (packet.payload.length > SIZES.bodyBytes) return "payload_too_large";
-    if (bridgeId !== undefined && waiting(bridgeId) >= MAX_WAITING) return "overloaded";
     return undefined;
   }
 
@@ -68,7 +81,8 @@ export function createAccess(topics: Topics, sessions: Sessions) {
       if (code === undefined) {
         // A retained `send` would be handed to the bridge again at every new subscription.
         if (/\/(send|requests|replies)$/.test(packet.topic)) packet.retain = false;
-        return done(null);
+        if (client === null || sessions.isBridge(client.id)) return done(null);
+        return whenThereIsSpace(() => done(stopped ? new Error("The broker stops") : null));
       }
       const device = client === null ? undefined : sessions.device(client);
       if (device !== undefined) tell(device, code, packet.topic);
@@ -93,6 +107,18 @@ export function createAccess(topics: Topics, sessions: Sessions) {
   };
   return {
     hooks,
+    release,
+    /** A subscription of this client is in force. */
+    subscribed(client: Client) {
+      if (!sessions.isBridge(client.id)) return;
+      bridgeId = client.id;
+      release();
+    },
+    /** Refuses what is held. */
+    stop() {
+      stopped = true;
+      release();
+    },
     start(started: Aedes, queued: (clientId: string) => number) {
       broker = started;
       waiting = queued;

@@ -10,11 +10,13 @@ interface Persistence {
 /**
  * Bounds what aedes keeps in memory for clients that are away or do not acknowledge: beyond
  * `limitOf(clientId)` messages nothing more is queued for that client (a present client is still
- * sent them). Its own persistence has no bound. Returns how many messages wait for a client.
+ * sent them). Its own persistence has no bound. `onShorter` is told when one was acknowledged.
+ * Returns how many messages wait for a client.
  */
 export function boundQueues(
   broker: Aedes,
   limitOf: (clientId: string) => number,
+  onShorter: (clientId: string) => void,
 ): (clientId: string) => number {
   const waiting = new Map<string, number>();
   // Aedes does not declare the property, but documents the interface for custom persistences.
@@ -37,6 +39,7 @@ export function boundQueues(
       const left = (waiting.get(client.id) ?? 1) - 1;
       if (left > 0) waiting.set(client.id, left);
       else waiting.delete(client.id);
+      onShorter(client.id);
     }
     return cleared;
   };

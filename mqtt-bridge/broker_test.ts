@@ -4,6 +4,8 @@ import { createLog } from "../lib/log.ts";
 import { freePort } from "../testing/mosquitto.ts";
 import { TestDevice } from "../testing/mqtt_device.ts";
 import { until } from "../testing/until.ts";
+import { Connection } from "./connection.ts";
+import type { Delivery } from "./delivery.ts";
 import { type BrokerOptions, type EmbeddedBroker, startBroker } from "./broker.ts";
 import { Topics } from "./topics.ts";
 
@@ -114,6 +116,7 @@ Deno.test(
       await using device = await connect(url, id);
       assert(await device.subscribe(`${topics.own(id)}#`));
       await using inside = await TestDevice.connect({ ...bridge, clientId: "confab-bridge-0" });
+      await inside.subscribe(topics.inbound().send);
       await device.publish(topics.send(id, room), "up");
       await inside.publish(topics.receipts(id), '{"seq":1}');
       await device.waitFor(topics.receipts(id));
@@ -220,5 +223,47 @@ Deno.test(
       assertNotEquals(first.port, second.port);
       await first.stop();
       await second.stop();
+    }),
+);
+
+Deno.test(
+  "publishes wait for the bridge, and for space in its queue",
+  strict,
+  () =>
+    withBroker(async ({ url, bridge }) => {
+      const [id, room] = [newId(), newId()];
+      await using device = await connect(url, id);
+      let acknowledged = 0;
+      const sent = Array.from({ length: 8000 }, (_, i) => String(i));
+      const publishes = sent.map((text) =>
+        device.publish(topics.send(id, room), text).then(() => acknowledged++)
+      );
+      await using neighbour = await connect(url, newId());
+      assert(await neighbour.subscribe(`${topics.own(neighbour.client.options.username!)}#`));
+      assertEquals(acknowledged, 0);
+      const deliveries: Delivery[] = [];
+      const connection = new Connection({
+        ...bridge,
+        clientId: "confab-bridge-0",
+        subscriptions: [{ filter: topics.inbound().send, qos: 1, rh: 2 }],
+        onDelivery: (delivery) => {
+          deliveries.push(delivery);
+          return Promise.resolve();
+        },
+      });
+      await connection.ready;
+      await until("as many as may wait", () => deliveries.length >= 2000);
+      await connection.publish(topics.errors(id), "{}"); // a round trip past the full queue
+      // What one device had sent in one piece may go beyond the bound.
+      assert(deliveries.length < 5000, `${deliveries.length} wait for the bridge at once`);
+      let done = 0;
+      await until("all are delivered", () => {
+        for (; done < deliveries.length; done++) deliveries[done]!.acknowledge();
+        return done === sent.length;
+      });
+      await Promise.all(publishes);
+      const texts = deliveries.map((one) => new TextDecoder().decode(one.payload));
+      assertEquals(texts, sent);
+      await connection.close();
     }),
 );

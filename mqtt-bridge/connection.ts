@@ -20,9 +20,12 @@ export interface ConnectionOptions {
   /** Fixed: the broker keeps the session under it, and cuts off whoever used it before. */
   clientId: string;
   subscriptions: Subscription[];
-  /** Must not throw; the message stays in the window until the promise resolves. */
+  /** Must not throw; resolves when nothing more will be done with the message. */
   onDelivery(delivery: Delivery): Promise<void>;
-  /** Messages received and not yet done; beyond it nothing more is read. Default 2,048. */
+  /**
+   * QoS 1 messages that the broker sends ahead of our PUBACKs (MQTT 5's receive maximum). Nothing
+   * is ever left unread: the PUBACKs of our own publishes come the same way. Default 2,048.
+   */
   window?: number;
   /** Default 10,000: for the handshake, and for the broker's answer to a publish. */
   deadlineMs?: number;
@@ -49,9 +52,8 @@ export class Connection implements Publisher {
   readonly #acks: HeldAcks;
   readonly #options: ConnectionOptions;
   readonly #pending = new Set<{ since: number; reject(error: Error): void }>();
-  readonly #paused: (() => void)[] = [];
   readonly #watchdog: ReturnType<typeof setInterval>;
-  #inWindow = 0;
+  #working = 0;
   #closing = false;
   #onDrained: () => void = () => {};
   #end: ConnectionEnd = "closed";
@@ -139,7 +141,7 @@ export class Connection implements Publisher {
   }
 
   #drained(): Promise<void> {
-    if (this.#inWindow === 0) return Promise.resolve();
+    if (this.#working === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const late = setTimeout(resolve, DRAIN_MS);
       this.#onDrained = () => {
@@ -156,14 +158,16 @@ export class Connection implements Publisher {
     const acknowledge = qos === 1 && messageId !== undefined
       ? this.#acks.hold(messageId)
       : undefined;
-    this.#inWindow++;
-    this.#options.onDelivery(deliveryOf(packet, acknowledge)).catch(() => {}).finally(() => {
-      this.#inWindow--;
-      this.#paused.pop()?.();
-      if (this.#inWindow === 0) this.#onDrained();
-    });
-    if (this.#inWindow < (this.#options.window ?? 2048)) done();
-    else this.#paused.push(done);
+    // Nothing else bounds QoS 0, which may be lost.
+    const full = this.#working >= 2 * (this.#options.window ?? 2048);
+    if (qos > 0 || !full) {
+      this.#working++;
+      this.#options.onDelivery(deliveryOf(packet, acknowledge)).catch(() => {}).finally(() => {
+        this.#working--;
+        if (this.#working === 0) this.#onDrained();
+      });
+    }
+    done();
   }
 
   #tick(): void {

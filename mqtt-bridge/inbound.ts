@@ -2,6 +2,7 @@ import { backoffMs, pause } from "../lib/backoff.ts";
 import { ConfabError, type ErrorCode } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { RoomId, SendOk } from "../lib/protocol.ts";
+import { Budget } from "./budget.ts";
 import type { Delivery } from "./delivery.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { Lanes } from "./lanes.ts";
@@ -45,6 +46,7 @@ const TRIES_AT_QOS_0 = 5;
  */
 export class Inbound {
   readonly #lanes = new Lanes();
+  readonly #answers = new Budget({ count: 1024, bytes: 4 * 1024 * 1024 });
 
   constructor(private readonly o: InboundOptions) {}
 
@@ -71,20 +73,23 @@ export class Inbound {
     }
   }
 
-  #work(topic: WorkTopic, delivery: Delivery): Promise<void> {
+  async #work(topic: WorkTopic, delivery: Delivery): Promise<void> {
     const { device } = topic;
     const grant = this.o.devices.take(device);
     if (!grant.granted) {
       const error = new ConfabError("rate_limited", undefined, { retryAfter: grant.retryAfter });
-      return this.#refuse(topic, delivery, error);
+      return await this.#refuse(topic, delivery, error);
     }
     if (topic.kind === "requests") {
-      return this.#lanes.run(device, () => answerRequest(this.o, device, delivery));
+      return await this.#lanes.run(device, () => answerRequest(this.o, device, delivery));
     }
-    return this.#lanes.run(`${device}/${topic.room}`, () => this.#send(topic, delivery));
+    const lane = `${device}/${topic.room}`;
+    const { answered } = await this.#lanes.run(lane, () => this.#send(topic, delivery));
+    await answered;
   }
 
-  async #send(topic: SendTopic, delivery: Delivery): Promise<void> {
+  /** Resolves when the next message of the lane may be stored; `answered`: when the device is told. */
+  async #send(topic: SendTopic, delivery: Delivery): Promise<{ answered?: Promise<void> }> {
     const { device, room } = topic;
     let message: DeviceMessage;
     let stored: SendOk;
@@ -92,13 +97,16 @@ export class Inbound {
       message = readMessage(delivery.payload, delivery.properties);
       stored = await this.#store(device, room, message, delivery.qos);
     } catch (error) {
-      if (this.o.signal.aborted) return;
-      return await this.#refuse(topic, delivery, error);
+      if (!this.o.signal.aborted) await this.#refuse(topic, delivery, error);
+      return {};
     }
     delivery.acknowledge();
     this.o.onStored(room, stored.seq);
     const receipt = JSON.stringify({ clientId: message.clientId, room, ...stored });
-    await this.#respond(device, delivery, receipt);
+    const release = await this.#answers.take(receipt.length);
+    const answered = this.#respond(device, delivery, receipt).finally(release);
+    answered.catch(() => {}); // seen by whoever waits for it
+    return { answered };
   }
 
   async #store(
@@ -115,7 +123,7 @@ export class Inbound {
       } catch (error) {
         if (!mayPass(error, attempt, qos)) throw error;
         if (attempt === 1) {
-          this.o.log.info("A device's message must be tried again", { device, room, error });
+          this.o.log.debug("A device's message must be tried again", { device, room, error });
         }
         await pause(backoffMs(attempt, { baseMs: 50, capMs: 5000 }), this.o.signal);
         if (this.o.signal.aborted) throw error;

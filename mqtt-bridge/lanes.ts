@@ -5,7 +5,7 @@
 export class Lanes {
   readonly #tails = new Map<string, Promise<void>>();
 
-  run(key: string, task: () => Promise<void>): Promise<void> {
+  run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key);
     const result = before === undefined ? task() : before.then(task);
     const tail = result.then(() => {}, () => {}).finally(() => {
