@@ -1,4 +1,4 @@
-import { type AuthContext, createAuth, type Keys, loadKeys } from "./auth/mod.ts";
+import { type AuthContext, createAuth, type Keys, loadKeys, syncRevocations } from "./auth/mod.ts";
 import type { Bus } from "./bus/mod.ts";
 import { Appender } from "./chat/appender.ts";
 import type { ChatContext } from "./chat/context.ts";
@@ -29,8 +29,9 @@ export interface Services extends AsyncDisposable {
   /** False while the link to the other nodes is down. */
   busIsUp: () => boolean;
   /**
-   * Resolves when the epoch is known, and throws when the database does not tell. On Deno Deploy a
-   * node listens before that, and its schema is brought up to date by `deno task db:migrate`.
+   * Resolves when the epoch is known and which tokens were revoked before this process began, and
+   * throws when the database does not tell. On Deno Deploy a node listens before that, and its
+   * schema is brought up to date by `deno task db:migrate`.
    */
   ready(): Promise<void>;
   /** Asks each service whether it answers; a rejection says that it does not. */
@@ -63,10 +64,6 @@ export async function openServices(config: Config, options: OpenOptions): Promis
     config.database.driver === "embedded" ? config.dataDir : undefined,
   );
   const epoch = { value: "" };
-  const ready = once(async () => {
-    epoch.value ||= (await readHeads(db, [])).epoch;
-  });
-  if (!config.onDeploy) await ready();
   const metrics = new Metrics();
   const appender: Appender = new Appender(db, bus, {
     epoch: () => epoch.value,
@@ -83,6 +80,11 @@ export async function openServices(config: Config, options: OpenOptions): Promis
     loginsPerMinute: config.limits.loginsPerMinute,
     revoke: (revocation) => bus.revoke(revocation),
   }));
+  const ready = once(async () => {
+    const [found] = await Promise.all([readHeads(db, []), syncRevocations(auth)]);
+    epoch.value ||= found.epoch;
+  });
+  if (!config.onDeploy) await ready();
   let up = true;
   bus.listen({ revoked: () => {}, resumed: () => {}, connected: (now) => up = now });
   const opened = stack.move();

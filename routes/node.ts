@@ -30,8 +30,11 @@ export function startNode(services: Services): Node {
     busIsUp: services.busIsUp,
     log,
     round: async () => {
-      await hub.beacon();
-      await enforce();
+      try {
+        await hub.beacon();
+      } finally {
+        await enforce();
+      }
     },
   });
   bus.listen({
@@ -57,11 +60,13 @@ export function startNode(services: Services): Node {
   };
 }
 
-/** Learns from the database what the bus may not have told, and ends what it concerns. */
+/**
+ * Learns from the database what the bus may not have told, and ends what it concerns. Also while
+ * nobody is connected: requests without a connection bring tokens, too.
+ */
 function revocationCheck(auth: AuthContext, connections: Connections): () => Promise<void> {
   let lastMs: number | undefined;
   return async () => {
-    if (connections.size === 0) return;
     const nowMs = performance.now();
     const awaySeconds = lastMs === undefined ? undefined : (nowMs - lastMs) / 1000;
     await (awaySeconds === undefined
