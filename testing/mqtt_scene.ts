@@ -60,7 +60,7 @@ export class MqttScene implements AsyncDisposable {
       provisioning: this.broker.provisioning,
       rate: { perSecond: 10_000, burst: 10_000 },
       beaconSeconds: 0.2,
-      log: createLog((Deno.env.get("BRIDGE_LOG") ?? "silent") as never),
+      log: createLog("silent"),
       watch: (room, onHead) =>
         chat.bus.serve(room, {
           entries: (entries) => onHead(entries.at(-1)!.seq),
