@@ -152,7 +152,7 @@ export class Hub {
     this.#places.set(room, place);
     place.ready = (async () => {
       place.stop = await bus.serve(room, {
-        entries: (entries) => feed.entries(entries),
+        entries: (entries) => this.#take(feed, entries),
         head: (seq) => feed.reach(seq),
         signal: (signal) => feed.signal(signal),
       });
@@ -165,6 +165,16 @@ export class Hub {
     // Whoever joins sees the failure; without this, one nobody waits for would end the process.
     place.ready.catch(() => {});
     return place;
+  }
+
+  /**
+   * Takes what the bus brings. An entry of another epoch than ours comes from a node that does not
+   * know the present one yet, or is ahead of us: either way the store says what holds.
+   */
+  #take(feed: RoomFeed, entries: LogEntry[]): void {
+    const { value } = this.#options.epoch;
+    if (entries.every(({ epoch }) => epoch === value)) return feed.entries(entries);
+    for (const { seq } of entries) feed.reach(seq);
   }
 
   #begin(

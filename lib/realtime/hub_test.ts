@@ -404,6 +404,26 @@ Deno.test("A head below the one served means another history", strict, async () 
   assertEquals(again.evictions, []);
 });
 
+Deno.test(
+  "An entry that is announced with an old epoch arrives with the present one",
+  strict,
+  async () => {
+    await using scene = await chatScene();
+    const { owner, room } = await publicRoom(scene);
+    const { hub, epoch } = node(scene);
+    await scene.db.query("update instance set epoch = 'restored'");
+    epoch.value = "restored";
+    const reader = new RecordedSubscriber(owner);
+    await reader.join(hub, room);
+    assert(scene.chat.epoch.value !== "restored");
+    await say(scene, owner, room);
+    await until("it arrived", () => reader.seen.length > 0);
+    assertEquals(reader.seen.map(({ seq, epoch }) => ({ seq, epoch })), [
+      { seq: 2, epoch: "restored" },
+    ]);
+  },
+);
+
 Deno.test("A new epoch reaches every room, also when a join sees it first", strict, async () => {
   await using scene = await chatScene();
   const { owner, room } = await publicRoom(scene);
