@@ -49,6 +49,18 @@ Deno.test(
   },
 );
 
+Deno.test("HEAD opens neither a stream nor a socket", strict, async () => {
+  await using app = await testApp();
+  const { token } = await app.register();
+  const body = { name: "Room", visibility: "private" };
+  const { room } = (await app.request("POST", "/v1/rooms", { token, body })).body;
+  const headers = { authorization: `Bearer ${token}`, connection: "Upgrade", upgrade: "websocket" };
+  for (const path of [`/v1/rooms/${room.id}/stream`, "/v1/socket"]) {
+    const { status } = await app.app.request(path, { method: "HEAD", headers });
+    assertEquals([status, app.node.connections.size], [405, 0]);
+  }
+});
+
 Deno.test("every answer carries headers that make browsers careful", strict, async () => {
   await using app = await testApp({ PUBLIC_URL: "https://chat.example.org" });
   const { headers, body } = await app.request("GET", "/v1/me");

@@ -1,3 +1,4 @@
+import type { Context } from "hono";
 import { z } from "zod";
 import { ConfabError } from "../lib/errors.ts";
 import { epochSchema, idSchema } from "../lib/schemas.ts";
@@ -27,7 +28,10 @@ export function liveRoutes(api: Api, live: SocketContext): void {
       responses: { 101: { description: "The connection is a WebSocket now" } },
       errors: ["upgrade_required", "unauthenticated", "ticket_invalid", "origin_not_allowed"],
     },
-    (c) => upgradeSocket(live, c.req.raw, addressKey(c.var.address)),
+    (c) => {
+      refuseHead(c);
+      return upgradeSocket(live, c.req.raw, addressKey(c.var.address));
+    },
   );
   api.addRaw(
     {
@@ -48,6 +52,7 @@ export function liveRoutes(api: Api, live: SocketContext): void {
       errors: ["not_found", "invalid_cursor"],
     },
     async (c) => {
+      refuseHead(c);
       const { principal, refusal, address } = c.var;
       if (refusal !== undefined) throw refusal;
       if (principal === undefined) throw new ConfabError("unauthenticated");
@@ -57,4 +62,9 @@ export function liveRoutes(api: Api, live: SocketContext): void {
       return await openStream(live, principal, addressKey(address), room, cursor);
     },
   );
+}
+
+/** Hono answers HEAD like GET and drops the body: a stream would stay open without a reader. */
+function refuseHead({ req }: Context): void {
+  if (req.raw.method === "HEAD") throw new ConfabError("method_not_allowed");
 }
