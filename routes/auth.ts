@@ -13,6 +13,7 @@ import {
 } from "../lib/auth/mod.ts";
 import { nameSchema, storableString } from "../lib/schemas.ts";
 import { session, signIn } from "./account_responses.ts";
+import { addressKey } from "./address.ts";
 import type { Api } from "./api.ts";
 import type { EndpointRequest } from "./endpoint.ts";
 import { idParams } from "./params.ts";
@@ -133,8 +134,8 @@ function sessionRoutes(api: Api): void {
   });
 }
 
-/** For throttling and the list of sessions. */
+/** For throttling, by the key of the address, and for the list of sessions. */
 function callerOf(c: EndpointRequest<unknown, unknown, unknown>["c"]) {
   const client = c.req.raw.headers.get("user-agent") ?? "";
-  return { address: c.var.address, client };
+  return { address: addressKey(c.var.address), client };
 }

@@ -54,6 +54,17 @@ Deno.test("a wrong password and an unknown username get the same answer", strict
   assertEquals(await problemFor("not a username!"), known);
 });
 
+Deno.test("sign-ins are throttled per /64 of IPv6, not per address", strict, async () => {
+  await using app = await testApp({ LIMIT_LOGINS_PER_MINUTE: "1", TRUST_PROXY: "1" });
+  const from = async (address: string) => {
+    const headers = { "x-forwarded-for": address };
+    return (await app.request("POST", "/v1/auth/guest", { body: {}, headers })).status;
+  };
+  for (let i = 0; i < 10; i++) assertEquals(await from(`2001:db8:0:1::${i}`), 201);
+  assertEquals(await from("2001:db8:0:1:ffff::1"), 429);
+  assertEquals(await from("2001:db8:0:2::1"), 201);
+});
+
 Deno.test("login is throttled per username", strict, async () => {
   await using app = await testApp({ LIMIT_LOGINS_PER_MINUTE: "3" });
   const body = { username: "somebody", password: "a wrong password" };

@@ -21,7 +21,7 @@ export interface SignInResult {
 
 /** Where a request comes from, as the transport knows it. */
 export interface Caller {
-  /** IP address, for throttling. */
+  /** What throttling counts by: an IPv4 address, or the /64 of an IPv6 one. */
   address: string;
   /** What the client calls itself (`User-Agent`), shown in the list of sessions. */
   client: string;
