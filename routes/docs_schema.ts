@@ -1,5 +1,5 @@
 import { html, raw } from "hono/html";
-import type { JsonSchema } from "./openapi.ts";
+import type { JsonSchema } from "./json_schemas.ts";
 
 /** Markup that is safe to put into a page: everything in it has been escaped. */
 export type Markup = ReturnType<typeof html>;

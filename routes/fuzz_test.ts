@@ -4,7 +4,7 @@ import { z } from "zod";
 import { type TestApp, testApp, type TestRequest, type TestUser } from "../testing/app.ts";
 import { arbitraryOf, naughtyString, nearly, wildJson } from "../testing/schema_arbitrary.ts";
 import { type Definition, takesBody } from "./endpoint.ts";
-import type { JsonSchema } from "./openapi.ts";
+import type { JsonSchema } from "./json_schemas.ts";
 
 /** More of them: `FUZZ_RUNS=5000 deno task test routes/fuzz_test.ts`. */
 const RUNS = Number(Deno.env.get("FUZZ_RUNS") ?? 300);

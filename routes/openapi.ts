@@ -1,13 +1,9 @@
-import { z } from "zod";
+import type { z } from "zod";
 import project from "../deno.json" with { type: "json" };
 import { type ErrorCode, ERRORS } from "../lib/errors.ts";
 import { type Definition, errorCodesOf, TAGS, takesBody } from "./endpoint.ts";
+import { type JsonSchema, JsonSchemas } from "./json_schemas.ts";
 import { problem } from "./responses.ts";
-
-/** A JSON Schema of draft 2020-12, which is what OpenAPI 3.1 embeds. */
-export interface JsonSchema {
-  [keyword: string]: unknown;
-}
 
 /** The parts of an OpenAPI 3.1 document that are written here. */
 export interface OpenApi {
@@ -55,7 +51,7 @@ const ABOUT = "A chat backend for people and devices. Every room is one durable,
 
 /** The OpenAPI 3.1 document of the endpoints, made from the schemas that validate them. */
 export function openApiOf(endpoints: readonly Definition[], serverUrl = "/"): OpenApi {
-  const components = new Components();
+  const components = new JsonSchemas("draft-2020-12");
   const paths: OpenApi["paths"] = {};
   for (const endpoint of endpoints) {
     const path = paths[endpoint.path] ??= {};
@@ -79,36 +75,7 @@ export function openApiOf(endpoints: readonly Definition[], serverUrl = "/"): Op
   };
 }
 
-/** Collects the schemas that have a name of their own. */
-class Components {
-  readonly schemas: Record<string, JsonSchema> = {};
-
-  /** The schema as JSON, with references in place of the named ones. */
-  of(schema: z.ZodType, io: "input" | "output"): JsonSchema {
-    const { $schema: _, $defs, ...root } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
-    for (const [name, definition] of Object.entries($defs ?? {})) {
-      const { id: _id, ...shown } = referring(definition) as JsonSchema;
-      this.schemas[name] ??= shown;
-    }
-    return referring(root) as JsonSchema;
-  }
-}
-
-/** The same JSON with `#/$defs/` turned into `#/components/schemas/`. */
-function referring(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(referring);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [
-      key,
-      key === "$ref" && typeof inner === "string"
-        ? inner.replace("#/$defs/", "#/components/schemas/")
-        : referring(inner),
-    ]),
-  );
-}
-
-function operationOf(endpoint: Definition, components: Components): Operation {
+function operationOf(endpoint: Definition, components: JsonSchemas): Operation {
   const { name, tag, summary, description, access } = endpoint;
   const parameters = [
     ...parametersOf(endpoint.params, "path", components),
@@ -129,7 +96,7 @@ function operationOf(endpoint: Definition, components: Components): Operation {
 function parametersOf(
   schema: z.ZodType | undefined,
   place: "path" | "query",
-  components: Components,
+  components: JsonSchemas,
 ): Parameter[] {
   if (schema === undefined) return [];
   const { properties = {}, required = [] } = components.of(schema, "output") as {
@@ -144,7 +111,7 @@ function parametersOf(
   }));
 }
 
-function requestBodyOf(endpoint: Definition, components: Components) {
+function requestBodyOf(endpoint: Definition, components: JsonSchemas) {
   const { body, form, example } = endpoint;
   if (body === undefined || !takesBody(endpoint)) return {};
   const schema = components.of(body, "input");
@@ -160,7 +127,7 @@ function requestBodyOf(endpoint: Definition, components: Components) {
   };
 }
 
-function successesOf({ responses }: Definition, components: Components): Operation["responses"] {
+function successesOf({ responses }: Definition, components: JsonSchemas): Operation["responses"] {
   return Object.fromEntries(
     Object.entries(responses).map(([status, { description, schema, mediaType }]) => {
       if (schema !== undefined) {
@@ -173,7 +140,7 @@ function successesOf({ responses }: Definition, components: Components): Operati
   );
 }
 
-function failuresOf(endpoint: Definition, components: Components): Operation["responses"] {
+function failuresOf(endpoint: Definition, components: JsonSchemas): Operation["responses"] {
   const { $ref } = components.of(problem, "input");
   const byStatus = Map.groupBy(errorCodesOf(endpoint), (code) => ERRORS[code].status);
   const shown: Operation["responses"] = {};

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { JsonSchema } from "../routes/openapi.ts";
+import type { JsonSchema } from "../routes/json_schemas.ts";
 import { NAUGHTY_STRINGS } from "./naughty_strings.ts";
 
 const SMALL = { maxLength: 3, maxKeys: 3, depthSize: "small" as const };
