@@ -2,7 +2,10 @@ import { z } from "zod";
 import { ERRORS, isErrorCode } from "./errors.ts";
 
 /** A stable code of the table of errors; later versions add codes. */
-export const errorCode = z.string().refine(isErrorCode, "is not a code of the table").meta({
+export const errorCode = z.string().refine(
+  (code): boolean => isErrorCode(code),
+  "is not a code of the table",
+).meta({
   id: "ErrorCode",
   description: "Stable; programs act on it. Later versions add codes.",
   enum: Object.keys(ERRORS),

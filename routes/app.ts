@@ -44,7 +44,7 @@ export function createApi(context: RouteContext): Api {
   deviceRoutes(api);
   healthRoutes(api, context);
   liveRoutes(api, context.live);
-  docsRoutes(api, context.config.publicUrl);
+  docsRoutes(api, context);
   app.route("/", pageRoutes());
   return api;
 }

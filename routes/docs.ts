@@ -1,8 +1,18 @@
 import type { Api } from "./api.ts";
+import type { AsyncApi } from "./asyncapi_document.ts";
+import type { RouteContext } from "./context.ts";
 import type { OpenApi } from "./openapi.ts";
 
-/** The document of all endpoints, for programs and for people; loaded and made when first asked for. */
-export function docsRoutes(api: Api, publicUrl: string | undefined): void {
+const CACHED = { "cache-control": "public, max-age=60" };
+
+/** The documents of all that clients can use; loaded and made when first asked for. */
+export function docsRoutes(api: Api, context: Pick<RouteContext, "config" | "mqttEndpoint">): void {
+  openApiRoutes(api, context.config.publicUrl);
+  asyncApiRoute(api, context);
+}
+
+/** The document of all endpoints, for programs and for people. */
+function openApiRoutes(api: Api, publicUrl: string | undefined): void {
   let document: OpenApi | undefined;
   const current = async () => {
     const { openApiOf } = await import("./openapi.ts");
@@ -19,8 +29,7 @@ export function docsRoutes(api: Api, publicUrl: string | undefined): void {
       responses: { 200: { description: "The document", mediaType: "application/json" } },
       errors: ["rate_limited"],
     },
-    async () =>
-      Response.json(await current(), { headers: { "cache-control": "public, max-age=60" } }),
+    async () => Response.json(await current(), { headers: CACHED }),
   );
   let page: Promise<{ body: string; policy: string }> | undefined;
   api.addRaw({
@@ -38,9 +47,31 @@ export function docsRoutes(api: Api, publicUrl: string | undefined): void {
       headers: {
         "content-type": "text/html; charset=utf-8",
         "content-security-policy": policy,
-        "cache-control": "public, max-age=60",
+        ...CACHED,
       },
     });
+  });
+}
+
+/** The document of everything that is not one answer to one request. */
+function asyncApiRoute(api: Api, context: Pick<RouteContext, "config" | "mqttEndpoint">): void {
+  const { publicUrl, mqtt: { prefix } } = context.config;
+  let document: AsyncApi | undefined;
+  api.addRaw({
+    method: "GET",
+    path: "/asyncapi.json",
+    name: "asyncapi",
+    tag: "Service",
+    summary: "The WebSocket, the event streams and the MQTT topics (AsyncAPI 3.0)",
+    access: "anyone",
+    responses: { 200: { description: "The document", mediaType: "application/json" } },
+    errors: ["rate_limited"],
+  }, async (c) => {
+    const { asyncApiOf, serversOf } = await import("./asyncapi.ts");
+    const url = publicUrl ?? new URL(c.req.url).origin;
+    const places = { url, mqtt: context.mqttEndpoint() };
+    document ??= asyncApiOf(api.endpoints, prefix, places);
+    return Response.json({ ...document, servers: serversOf(places) }, { headers: CACHED });
   });
 }
 

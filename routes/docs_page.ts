@@ -20,7 +20,8 @@ export function docsPage(document: OpenApi): Markup {
         <header>
           <h1>${info.title} ${info.version}</h1>
           <p>${prose(info.description)}</p>
-          <p>For programs: <a href="/openapi.json">openapi.json</a>. Send
+          <p>For programs: <a href="/openapi.json">openapi.json</a>, and
+    <a href="/asyncapi.json">asyncapi.json</a> for the WebSocket, the event streams and MQTT. Send
     <code>Authorization: Bearer …</code> with an access token where an endpoint says “signed in”.</p>
         </header>
         <nav aria-label="Contents">${tags.map(({ name }) => contentsOf(name, document))}
