@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { type LogEntry, type ServerFrame, SUBPROTOCOL } from "../lib/protocol.ts";
+import { checkFrame } from "./documented_frames.ts";
 import { until } from "./until.ts";
 
 /** How a socket was closed. */
@@ -17,7 +18,10 @@ export interface SocketOptions {
 
 type Deep = Record<string, unknown>;
 
-/** A WebSocket as a program would have it; it notes everything that comes, in order. */
+/**
+ * A WebSocket as a program would have it; it notes everything that comes, in order. Disposing of it
+ * fails when something came that is not as the AsyncAPI document says.
+ */
 export class TestSocket implements AsyncDisposable {
   /** Every frame, those of arrays one by one. */
   readonly frames: ServerFrame[] = [];
@@ -26,6 +30,9 @@ export class TestSocket implements AsyncDisposable {
   closing: Closing | undefined;
   #socket: WebSocket;
   #nextId = 1;
+  /** The types of the frames that were sent with an id. */
+  readonly #asked = new Map<unknown, Set<string>>([["peer", new Set(["join"])]]);
+  #undocumented: unknown;
 
   private constructor(url: URL, token: string | undefined) {
     const options = {
@@ -62,6 +69,7 @@ export class TestSocket implements AsyncDisposable {
   /** Sends an object as JSON, anything else as it is. */
   send(frame: Deep | string | Uint8Array<ArrayBuffer>): void {
     const raw = typeof frame === "string" || frame instanceof Uint8Array;
+    if (!raw) this.#note(frame);
     this.#socket.send(raw ? frame : JSON.stringify(frame));
   }
 
@@ -144,11 +152,25 @@ export class TestSocket implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+    if (this.#undocumented !== undefined) throw this.#undocumented;
+  }
+
+  #note({ id, type }: Deep): void {
+    this.#asked.set(id, (this.#asked.get(id) ?? new Set()).add(String(type)));
   }
 
   #receive(data: string): void {
     this.wire.push(data);
     const parsed = JSON.parse(data);
-    this.frames.push(...(Array.isArray(parsed) ? parsed : [parsed]));
+    const frames: ServerFrame[] = Array.isArray(parsed) ? parsed : [parsed];
+    this.frames.push(...frames);
+    try {
+      assert(frames.length > 0, "An empty array came");
+      for (const frame of frames) {
+        checkFrame(frame, frame.type === "ok" ? this.#asked.get(frame.id) : undefined);
+      }
+    } catch (error) {
+      this.#undocumented ??= error;
+    }
   }
 }
