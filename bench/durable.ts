@@ -58,7 +58,7 @@ async function measure(
   for (const [where, rooms] of Object.entries(places)) {
     for (const senders of SENDERS) {
       const name = `durable sends ${how}, ${senders} to ${where}`;
-      const job = { do: "sends" as const, rooms: rooms.slice(0, senders), ms: quick ? 300 : 3000 };
+      const job = { do: "sends" as const, rooms: rooms.slice(0, senders), ms: quick ? 100 : 3000 };
       await run({ ...job, ms: Math.min(job.ms, 1000) }); // warms it up
       const results: AckedSends[] = [];
       for (let i = 0; i < (quick ? 1 : 5); i++) {
