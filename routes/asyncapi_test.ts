@@ -75,7 +75,8 @@ Deno.test("channels name their parameters, and messages have payloads", strict, 
     for (const { $ref } of channel.servers) assertMatch($ref, /^#\/servers\/\w+$/);
     for (const [key, message] of Object.entries(channel.messages)) {
       assertEquals(message.name, key);
-      assert(message.summary !== "" && Object.keys(message.payload).length > 0, `${name} ${key}`);
+      assertMatch(String(message.summary ?? ""), /^[A-Z].* /, `${name} ${key}`);
+      assert(Object.keys(message.payload).length > 0, `${name} ${key}`);
     }
   }
 });

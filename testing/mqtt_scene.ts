@@ -14,6 +14,7 @@ import type { LogEntry } from "../lib/protocol.ts";
 import { type Bridge, type BridgeOptions, startBridge } from "../mqtt-bridge/bridge.ts";
 import { Topics } from "../mqtt-bridge/topics.ts";
 import { type ChatScene, chatScene, newDevice, newPrincipal } from "./chat.ts";
+import { checkDeviceMessage } from "./documented_frames.ts";
 import { type BrokerKind, passwordOf, type TestBroker } from "./mqtt_broker.ts";
 import { TestDevice } from "./mqtt_device.ts";
 import { until } from "./until.ts";
@@ -21,10 +22,14 @@ import { until } from "./until.ts";
 /** The topics of the tests. */
 export const topics = new Topics("confab/");
 
-/** One room with its owner, and everything that devices need. */
+/**
+ * One room with its owner, and everything that devices need. Disposing of it fails when a device
+ * was told something that is not as the AsyncAPI document says.
+ */
 export class MqttScene implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   #bridges: Bridge[] = [];
+  readonly #devices: TestDevice[] = [];
 
   private constructor(
     readonly chat: ChatScene,
@@ -113,6 +118,7 @@ export class MqttScene implements AsyncDisposable {
     for (const filter of [...down, topics.responses(id), topics.errors(id)]) {
       await connected!.subscribe(filter);
     }
+    this.#devices.push(connected!);
     return connected!;
   }
 
@@ -129,5 +135,10 @@ export class MqttScene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopBridges();
     await this.#stack.disposeAsync();
+    for (const { received } of this.#devices) {
+      for (const { topic, payload, retained } of received) {
+        checkDeviceMessage(topic, payload, retained);
+      }
+    }
   }
 }
