@@ -41,6 +41,8 @@ export class SocketConnection implements Connection, Subscriber {
   #done = false;
   #expiry: ReturnType<typeof setTimeout> | undefined;
   #lingering: ReturnType<typeof setTimeout> | undefined;
+  /** Ends it, once what was asked before has been answered. */
+  #finish: (() => void) | undefined;
   #heardAt = -Infinity;
 
   constructor(
@@ -89,6 +91,9 @@ export class SocketConnection implements Connection, Subscriber {
   receive(data: unknown): void {
     this.#heardAt = performance.now();
     if (this.#done) return;
+    if (this.#finish !== undefined) {
+      return this.sendError(new ConfabError("restarting"), frameId(data));
+    }
     try {
       const { granted, retryAfter } = this.#frames.take();
       if (!granted) throw new ConfabError("rate_limited", undefined, { retryAfter });
@@ -162,14 +167,22 @@ export class SocketConnection implements Connection, Subscriber {
     this.send({ type: "heads", rooms });
   }
 
+  /** With `retryAfter`: takes nothing more, but answers first what is being done. */
   close(why: CloseName, retryAfter?: number): void {
     if (this.#done) return;
-    if (retryAfter !== undefined) {
-      this.sendError(new ConfabError("restarting", undefined, { retryAfter }));
-    }
-    this.#outbox.flush();
-    this.#leave();
-    this.#endWhenQuiet(CLOSE[why], performance.now() + LINGER_MS);
+    const end = () => {
+      if (this.#done) return;
+      clearTimeout(this.#lingering);
+      if (retryAfter !== undefined) {
+        this.sendError(new ConfabError("restarting", undefined, { retryAfter }));
+      }
+      this.#outbox.flush();
+      this.#leave();
+      this.#endWhenQuiet(CLOSE[why], performance.now() + LINGER_MS);
+    };
+    if (retryAfter === undefined || this.#inFlight === 0) return end();
+    this.#finish ??= end;
+    this.#lingering ??= setTimeout(end, LINGER_MS);
   }
 
   /**
@@ -215,7 +228,9 @@ export class SocketConnection implements Connection, Subscriber {
     this.#inFlight++;
     void handleFrame(this, frame)
       .catch((error) => this.sendError(error, "id" in frame ? frame.id : undefined))
-      .finally(() => this.#inFlight--);
+      .finally(() => {
+        if (--this.#inFlight === 0) this.#finish?.();
+      });
   }
 
   #write(frame: string): void {

@@ -1,5 +1,6 @@
 import { authenticate, redeemTicket } from "../lib/auth/mod.ts";
 import { deviceSecret } from "../lib/auth/devices.ts";
+import { ConfigError } from "../lib/config.ts";
 import type { Services } from "../lib/services.ts";
 import { createApp } from "./app.ts";
 import type { RouteContext } from "./context.ts";
@@ -9,8 +10,8 @@ import type { SocketContext } from "./socket_context.ts";
 
 const DEFAULT_PORT = 8000;
 const PORT_TRIES = 100;
-/** Milliseconds that commits in flight, closing connections and open requests may take each. */
-const FINISH_MS = { commits: 1500, connections: 1200, requests: 300 };
+/** Milliseconds that what was asked over connections, and then open requests, may take. */
+const FINISH_MS = { connections: 2200, requests: 500 };
 
 /** A running web role. */
 export interface Web {
@@ -66,16 +67,15 @@ export function startWeb(
     url: `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`,
     steppedOver,
     async stop() {
-      node.connections.refuse();
-      await within(FINISH_MS.commits, chat.appender.idle());
-      await node.stop();
+      const stopped = node.stop();
       // Before the server: it would cut off those that are being closed.
       await allGone(node.connections, FINISH_MS.connections);
-      await within(FINISH_MS.requests, server.shutdown());
+      await within(FINISH_MS.requests, Promise.all([stopped, server.shutdown()]));
     },
   };
 }
 
+/** Throws ConfigError when nobody could listen there. */
 function listen(
   hostname: string,
   port: number | undefined,
@@ -88,7 +88,10 @@ function listen(
       return { server, steppedOver: steppedOver ? DEFAULT_PORT : undefined };
     } catch (error) {
       const taken = error instanceof Deno.errors.AddrInUse;
-      if (!taken || port !== undefined || candidate >= DEFAULT_PORT + PORT_TRIES) throw error;
+      if (taken && port === undefined && candidate < DEFAULT_PORT + PORT_TRIES) continue;
+      if (taken) throw new ConfigError(`PORT: ${candidate} on ${hostname} is taken`);
+      const { message } = error as Error;
+      throw new ConfigError(`HOST, PORT: cannot listen on ${hostname}:${candidate}: ${message}`);
     }
   }
 }

@@ -78,11 +78,6 @@ export class Connections {
     }
   }
 
-  /** Admits nobody any more. */
-  refuse(): void {
-    this.#draining = true;
-  }
-
   /** Admits nobody any more and asks everybody to come back, spread over `spreadSeconds`. */
   drain(spreadSeconds = 3): void {
     this.#draining = true;
