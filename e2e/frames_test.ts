@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { LogEvent, ServerFrame } from "../lib/protocol.ts";
 import { OK_FRAMES } from "../routes/server_frames.ts";
 import { documentedAs } from "../testing/documented_payloads.ts";
+import { TestStream } from "../testing/event_stream.ts";
 import { testWith } from "../testing/services.ts";
 import { serverService, startTestServer, type TestServer } from "../testing/test_server.ts";
 import { TestSocket } from "../testing/test_socket.ts";
@@ -103,5 +104,39 @@ testWith(
     const batches = [...asking.wire, ...hearing.wire].filter((text) => text.startsWith("["));
     assert(batches.length > 0, "the replay came as an array");
     for (const batch of batches) assertEquals(nameOf(JSON.parse(batch)), ["batch"]);
+  },
+);
+
+testWith(
+  serverService,
+  "every kind of event that a stream brings is as the AsyncAPI document says",
+  async () => {
+    await using server = await startTestServer();
+    const { ada, bob, cid, room, path, call } = await scene(server);
+    await call(cid, "POST", `${path}/join`, {});
+    const open = (token: string, more: { lastEventId?: string } = {}) =>
+      TestStream.open(server.url, room, { token, ...more });
+    await using first = await open(bob.token);
+    await using lost = await open(ada.token, { lastEventId: "another:1" });
+    await using removed = await open(cid.token);
+    await using socket = await server.connect(ada);
+    await socket.ok({ type: "join", room });
+    socket.send({ type: "typing", room });
+    await first.wait("signal");
+    await call(ada, "DELETE", `${path}/members/${cid.id}`);
+    await removed.wait("evicted");
+    await first.wait("message");
+    await lost.wait("reset");
+    const { body: document } = await server.api.request("GET", "/asyncapi.json");
+    await server.stop();
+    await first.wait("closing");
+
+    const events = [first, lost, removed].flatMap((stream) => stream.events);
+    const names = new Set(events.map(({ event }) => event));
+    assertEquals([...names].sort(), Object.keys(document.channels.stream.messages).sort());
+    const namesOf = documentedAs(document, "stream");
+    for (const { event, data } of events) {
+      assert(namesOf(data).includes(event), `${event}: ${JSON.stringify(data)}`);
+    }
   },
 );

@@ -1,4 +1,5 @@
 import type { LogEntry } from "../lib/protocol.ts";
+import { checkStreamEvent } from "./documented_frames.ts";
 import { until } from "./until.ts";
 
 /** One event of a stream (WHATWG HTML, section 9.2); `event` is `message` when it has no name. */
@@ -9,7 +10,10 @@ export interface StreamEvent {
   data: any;
 }
 
-/** An event stream read with fetch, as the SDK would; it notes everything that comes. */
+/**
+ * An event stream read with fetch, as the SDK would; it notes everything that comes. Disposing of
+ * it fails when something came that is not as the AsyncAPI document says.
+ */
 export class TestStream implements AsyncDisposable {
   readonly events: StreamEvent[] = [];
   /** True when the server has ended it. */
@@ -78,6 +82,8 @@ export class TestStream implements AsyncDisposable {
     // Not with an AbortSignal of fetch: it may be forgotten (garbage collected) before its time.
     await this.#reader?.cancel();
     await this.#reading;
+    if (this.status !== 200) return;
+    for (const { event, data } of this.events) checkStreamEvent(event, data);
   }
 
   async #read(reader: ReadableStreamDefaultReader<string>): Promise<void> {
