@@ -2,6 +2,7 @@ import type { Principal } from "../auth/principal.ts";
 import { ConfabError } from "../errors.ts";
 import type { LogEntry, Message, MessageBody, RoomId, SendOk } from "../protocol.ts";
 import { changeMessage } from "../store/changes.ts";
+import { inTurn } from "../store/history_turns.ts";
 import { readLogAs, readMessageAs, readMessagesAs } from "../store/log.ts";
 import { announceChange } from "./announce.ts";
 import { bodyHash } from "./body_hash.ts";
@@ -101,7 +102,8 @@ export async function listMessages(
   range: { before?: number; after?: number },
   limit: number,
 ): Promise<MessagePage> {
-  const page = await readMessagesAs(context.db, room, viewer.id, range, limit);
+  const read = () => readMessagesAs(context.db, room, viewer.id, range, limit);
+  const page = await inTurn(context.db, viewer.id, read);
   if (page === undefined) throw new ConfabError("not_found");
   return {
     messages: page.messages.map((message) => messageForViewer(message, viewer.id)),
@@ -142,7 +144,8 @@ export async function readLog(
   cursor: { epoch?: string; after: number },
   limit: number,
 ): Promise<LogPage> {
-  const page = await readLogAs(context.db, room, viewer.id, cursor.after, limit);
+  const read = () => readLogAs(context.db, room, viewer.id, cursor.after, limit);
+  const page = await inTurn(context.db, viewer.id, read);
   if (page === undefined) throw new ConfabError("not_found");
   const { view, entries } = page;
   const foreign = cursor.epoch !== undefined && cursor.epoch !== view.epoch;

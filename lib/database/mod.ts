@@ -56,6 +56,8 @@ export interface QueryOptions {
  * There are no interactive transactions: what must be atomic is one statement or one SQL function.
  */
 export interface Database extends AsyncDisposable {
+  /** Calls that run at once, others wait; absent: as many as are made. */
+  readonly concurrency?: number;
   /** Runs one statement; an array that bears many rows is read at once. Throws DatabaseError. */
   query<T extends Row = Row>(
     text: string,

@@ -37,12 +37,14 @@ export function openPostgres(url: string, options: PostgresOptions = {}): Databa
 }
 
 class PostgresDatabase implements Database {
+  readonly concurrency: number;
   readonly #connections: Connections;
   readonly #names = new PreparedNames();
   readonly #log: Log | undefined;
 
   constructor(url: string, { maxConnections = 10, log }: PostgresOptions) {
     this.#log = log;
+    this.concurrency = maxConnections;
     this.#connections = new Connections({
       url,
       connectTimeoutMs: DEADLINE_MS,

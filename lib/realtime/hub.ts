@@ -3,6 +3,7 @@ import { ConfabError, type ErrorCode } from "../errors.ts";
 import type { Database } from "../database/mod.ts";
 import type { Log } from "../log.ts";
 import type { LogEntry, RoomId } from "../protocol.ts";
+import { inTurn } from "../store/history_turns.ts";
 import { readEntries, readHeads, readLogAs, type RoomView, rotateEpoch } from "../store/log.ts";
 import { Batch } from "./batch.ts";
 import { RoomFeed } from "./room_feed.ts";
@@ -84,14 +85,7 @@ export class Hub {
     place.feed.subscriptions.add(subscription);
     try {
       await place.ready;
-      const { replayEntries } = this.#options;
-      const found = await readLogAs(
-        this.#options.db,
-        room,
-        subscriber.principal.id,
-        cursor?.after ?? 0,
-        cursor === undefined ? 0 : replayEntries + 1,
-      );
+      const found = await this.#read(room, subscriber.principal.id, cursor);
       if (found === undefined) throw new ConfabError("not_found");
       if (subscription.refusal !== undefined) throw new ConfabError(subscription.refusal);
       if (found.view.epoch !== this.#options.epoch.value) {
@@ -128,6 +122,12 @@ export class Hub {
     }
     this.#tellHeads();
     for (const [room, head] of heads) this.#places.get(room)?.feed.reach(head);
+  }
+
+  #read(room: RoomId, principal: string, cursor: Cursor | undefined) {
+    const { db, replayEntries } = this.#options;
+    const limit = cursor === undefined ? 0 : replayEntries + 1;
+    return inTurn(db, principal, () => readLogAs(db, room, principal, cursor?.after ?? 0, limit));
   }
 
   #open(room: RoomId): Place {
