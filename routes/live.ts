@@ -19,7 +19,7 @@ export function liveRoutes(api: Api, live: SocketContext): void {
       summary: "Open the WebSocket",
       description:
         "Subprotocol confab.v1. Programs send `Authorization: Bearer`; browsers take a " +
-        "ticket first. The frames are described on the page about the socket.",
+        "ticket first. `/asyncapi.json` describes the frames.",
       access: "anyone",
       query: z.strictObject({
         ticket: z.string().max(8192).optional().meta({ description: "From POST /v1/auth/ticket" }),
