@@ -264,7 +264,7 @@ Deno.test("A change that cannot be read back is still told by its number", stric
   await chat.bus.serve(room, seen);
   const broken = faultyDatabase(db, {
     before: (text) => {
-      if (text.includes("log_entries")) throw new DatabaseError("unavailable", "away on purpose");
+      if (text.includes("log_page")) throw new DatabaseError("unavailable", "away on purpose");
     },
   });
   const context = { ...chat, db: broken };

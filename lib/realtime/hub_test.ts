@@ -284,7 +284,7 @@ Deno.test("A subscription follows the role of its member", strict, async () => {
 Deno.test("Ending a subscription while it joins leaves nothing behind", strict, async () => {
   await using scene = await chatScene();
   const { owner, room } = await publicRoom(scene);
-  const held = heldDatabase(scene.db, /log_entries/);
+  const held = heldDatabase(scene.db, /log_page/);
   const { hub } = node(scene, { db: held.db });
   const reader = new RecordedSubscriber(owner);
   held.hold();
@@ -301,7 +301,7 @@ Deno.test("Ending a subscription while it joins leaves nothing behind", strict, 
 Deno.test("A room stays when its last subscriber leaves while another joins", strict, async () => {
   await using scene = await chatScene();
   const { owner, room } = await publicRoom(scene);
-  const held = heldDatabase(scene.db, /log_entries/);
+  const held = heldDatabase(scene.db, /log_page/);
   const { hub } = node(scene, { db: held.db });
   const [first, second] = [new RecordedSubscriber(owner), new RecordedSubscriber(owner)];
   const subscription = await first.join(hub, room);
@@ -444,7 +444,7 @@ Deno.test("A join under way when the history is reset begins in the new one", st
   await using scene = await chatScene();
   const { owner, room } = await publicRoom(scene);
   for (let i = 0; i < 9; i++) await say(scene, owner, room);
-  const held = heldDatabase(scene.db, /log_entries/);
+  const held = heldDatabase(scene.db, /log_page/);
   const { hub } = node(scene, { db: held.db });
   const reader = new RecordedSubscriber(owner);
   await reader.join(hub, room);

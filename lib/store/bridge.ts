@@ -59,11 +59,10 @@ export async function readEntriesAfter(
   limit: number,
 ): Promise<LogEntry[]> {
   const rows = await db.query<EntryRow & { epoch: string }>(
-    `select i.epoch, e.* from instance i
-     join rooms r on r.id = $1
-     join log_entries e on e.room_id = r.id and e.seq > greatest($2::bigint, r.floor)
-       and e.seq <= greatest($2::bigint, r.floor) + $3::bigint
-     order by e.seq`,
+    `select (select epoch from instance) as epoch, e.* from rooms r
+     cross join lateral log_page(
+       r.id, greatest($2::bigint, r.floor) + 1, greatest($2::bigint, r.floor) + $3::bigint) e
+     where r.id = $1 order by e.seq`,
     [room, after, limit],
   );
   return rows.map((row) => entryOf(row, row.epoch));

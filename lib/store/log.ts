@@ -24,16 +24,17 @@ interface ViewRow extends EntryRow {
   unread: number | null;
 }
 
+// A scalar, so that the planner does not take the one row of `instance` for a thousand.
+const EPOCH = `(select epoch from instance) as epoch`;
 // A device sees only rooms it is a member of; everybody else also sees public ones.
 const VIEW = `
   from rooms r
-  cross join instance i
   join principals me on me.id = $2 and me.disabled_at is null
   left join members m on m.room_id = r.id and m.principal_id = me.id
   left join lateral room_progress(r, m) progress on m.role is not null`;
 const VISIBLE = `r.id = $1 and r.deleted_at is null
   and (m.role is not null or (r.visibility = 'public' and me.kind <> 'device'))`;
-const VIEW_COLUMNS = `r.head, r.floor, i.epoch, m.role, m.visible_from,
+const VIEW_COLUMNS = `r.head, r.floor, ${EPOCH}, m.role, m.visible_from,
   progress.read, progress.unread`;
 
 function viewOf(row: ViewRow): RoomView {
@@ -49,7 +50,8 @@ function viewOf(row: ViewRow): RoomView {
 }
 
 /**
- * The entries of a room after a seq, oldest first, with the room's state, in one snapshot.
+ * The entries of a room after a seq, oldest first, with the room's state, in one snapshot. A page
+ * is a range of numbers, as they have no gaps: the planner cannot choose to read the whole room.
  * Undefined when the principal may not see the room. Entries before `visibleFrom` are left out,
  * later changes of messages before it come without content.
  */
@@ -62,10 +64,8 @@ export async function readLogAs(
 ): Promise<{ view: RoomView; entries: LogEntry[] } | undefined> {
   const rows = await db.query<ViewRow>(
     `select ${VIEW_COLUMNS}, e.* ${VIEW}
-     left join lateral (
-       select * from log_entries x
-       where x.room_id = r.id and x.seq > $3 and x.seq >= coalesce(m.visible_from, 1)
-       order by x.seq limit $4) e on true
+     cross join lateral (select greatest($3::bigint + 1, m.visible_from) as first) page
+     left join lateral log_page(r.id, page.first, page.first + $4::bigint - 1) e on true
      where ${VISIBLE} order by e.seq`,
     [room, principal, after, limit],
   );
@@ -91,14 +91,17 @@ export async function readMessagesAs(
   const forward = range.after !== undefined;
   const rows = await db.query<ViewRow>(
     `select ${VIEW_COLUMNS}, e.* ${VIEW}
-     left join lateral (
-       select * from log_entries x
-       where x.room_id = r.id and x.type = 'message.created'
-         and x.seq >= coalesce(m.visible_from, 1)
-         and x.seq ${forward ? "> $3" : "< $3"}
-       order by x.seq ${forward ? "asc" : "desc"} limit $4) e on true
+     left join lateral message_page(
+       r.id, greatest($3::bigint, m.visible_from), $4::bigint, $5::bigint, $6) e on true
      where ${VISIBLE} order by e.seq`,
-    [room, principal, range.after ?? range.before ?? Number.MAX_SAFE_INTEGER, limit + 1],
+    [
+      room,
+      principal,
+      range.after === undefined ? 1 : range.after + 1,
+      range.before === undefined ? Number.MAX_SAFE_INTEGER : range.before - 1,
+      limit + 1,
+      forward,
+    ],
   );
   const first = rows[0];
   if (first === undefined) return undefined;
@@ -127,8 +130,7 @@ export async function readEntries(
   to: number,
 ): Promise<LogEntry[]> {
   const rows = await db.query<EntryRow & { epoch: string }>(
-    `select i.epoch, e.* from instance i
-     join log_entries e on e.room_id = $1 and e.seq between $2 and $3 order by e.seq`,
+    `select ${EPOCH}, e.* from log_page($1, $2, $3) e order by e.seq`,
     [room, from, to],
   );
   return rows.map((row) => entryOf(row, row.epoch));

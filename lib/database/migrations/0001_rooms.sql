@@ -145,6 +145,38 @@ left join entries m on m.room_id = e.room_id
   and m.seq = case when e.type = 'message.created' then e.seq else e.target end
 left join principals p on p.id = m.actor_id;
 
+-- Pages of the log and of its messages, oldest first. The settings leave the planner one way, the
+-- primary key: without statistics (a young database) it would rather read the whole room.
+create function log_page(room uuid, low bigint, high bigint) returns setof log_entries
+language sql stable rows 50
+set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off as $$
+  select * from log_entries e where e.room_id = room and e.seq between low and high order by e.seq
+$$;
+
+-- At most `most` messages with numbers from `low` to `high`: the first of them, or the last.
+create function message_page(
+  room uuid, low bigint, high bigint, most bigint, from_low boolean)
+returns setof log_entries language plpgsql stable rows 50
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
+set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  seqs bigint[];
+begin
+  if from_low then
+    seqs := array(
+      select e.seq from entries e
+      where e.room_id = room and e.seq between low and high and e.type = 'message.created'
+      order by e.seq limit most);
+  else
+    seqs := array(
+      select e.seq from entries e
+      where e.room_id = room and e.seq between low and high and e.type = 'message.created'
+      order by e.seq desc limit most);
+  end if;
+  return query select e.* from log_entries e where e.room_id = room and e.seq = any (seqs);
+end $$;
+
 -- Where a member stands: the read cursor (own messages count as read) and the unread messages.
 create function room_progress(r rooms, m members, out read bigint, out unread bigint)
 language sql stable as $$
