@@ -37,10 +37,12 @@ export async function upgradeSocket(
       ...(offered === null ? {} : { protocol: SUBPROTOCOL }),
     });
     const connection = new SocketConnection(context, socket, principal, slot);
+    // A client that goes away during the upgrade may be told by no event at all.
     const opening = setTimeout(() => {
       connection.close("protocol_error");
       connection.gone();
     }, OPEN_MS);
+    slot.opening(() => clearTimeout(opening));
     socket.onopen = () => {
       clearTimeout(opening);
       connection.open(peer);

@@ -21,6 +21,8 @@ export interface ConnectionLimits {
 
 /** A place for one connection, taken before the upgrade. */
 export interface Slot {
+  /** `leave` is called when the node leaves before the place is filled or given back. */
+  opening(leave: () => void): void;
   /** Fills the place, unless it was given back: from now on revocations reach the connection. */
   occupy(connection: Connection): void;
   /** Gives the place back; giving it back again changes nothing. */
@@ -30,6 +32,7 @@ export interface Slot {
 /** The connections of this node: counts them, ends those whose access has ended. */
 export class Connections {
   readonly #live = new Set<Connection>();
+  readonly #opening = new Set<() => void>();
   readonly #perPrincipal = new Counts();
   readonly #perAddress = new Counts();
   #taken = 0;
@@ -84,16 +87,27 @@ export class Connections {
     for (const connection of [...this.#live]) {
       connection.close("restarting", Math.round(Math.random() * spreadSeconds * 1000) / 1000);
     }
+    for (const leave of [...this.#opening]) leave();
   }
 
   #take(principal: string, address: string): Slot {
     let connection: Connection | undefined;
+    let opening: (() => void) | undefined;
     let released = false;
+    const opened = () => {
+      if (opening !== undefined) this.#opening.delete(opening);
+    };
     this.#taken++;
     this.#perPrincipal.add(principal, 1);
     this.#perAddress.add(address, 1);
     return {
+      opening: (leave) => {
+        if (released) return;
+        opening = leave;
+        this.#opening.add(leave);
+      },
       occupy: (occupant) => {
+        opened();
         if (released) return;
         connection = occupant;
         this.#live.add(occupant);
@@ -102,6 +116,7 @@ export class Connections {
       release: () => {
         if (released) return;
         released = true;
+        opened();
         this.#taken--;
         this.#perPrincipal.add(principal, -1);
         this.#perAddress.add(address, -1);

@@ -96,3 +96,20 @@ Deno.test("Connections drains: everybody comes back later, nobody is admitted", 
   assertEquals(late.closes.map(([why]) => why), ["restarting"]);
   assertEquals(connections.size, 1);
 });
+
+Deno.test("Connections tells those who still open that the node leaves, each once at most", () => {
+  const connections = new Connections({ ...LIMITS, socketsPerPrincipal: 9, socketsPerAddress: 9 });
+  const told: string[] = [];
+  const admit = (name: string) => {
+    const slot = connections.admit("a", "1");
+    slot.opening(() => told.push(name));
+    return slot;
+  };
+  admit("opening");
+  admit("open").occupy(new FakeConnection("a"));
+  const gone = admit("gone");
+  gone.release();
+  gone.opening(() => told.push("gone again"));
+  connections.drain();
+  assertEquals(told, ["opening"]);
+});
