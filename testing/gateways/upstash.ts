@@ -109,9 +109,9 @@ function stream(client: Client, channel: string, streams: Set<() => void>): Resp
       const send = (text: string) => controller.enqueue(encoder.encode(`data: ${text}\n\n`));
       subscriber.on("message", (name: string, text: string) => send(`message,${name},${text}`));
       // Told again whenever the connection to Redis was renewed.
-      subscriber.on("ready", async () => {
-        await subscriber.subscribe(channel);
-        send(`subscribe,${channel},1`);
+      subscriber.on("ready", () => {
+        // It fails when the stream ends meanwhile, or is done again with the next connection.
+        subscriber.subscribe(channel).then(() => send(`subscribe,${channel},1`)).catch(() => {});
       });
       end = () => {
         streams.delete(end);
