@@ -59,15 +59,18 @@ function untilAsked(): Promise<void> {
 }
 
 async function leave(running: Running, services: Services, log: Log): Promise<never> {
-  const late = setTimeout(() => {
+  await running.stop();
+  await services[Symbol.asyncDispose]();
+  log.info("Stopped");
+  Deno.exit(0);
+}
+
+/** Ends the process when it takes too long after the signal, also while it is still starting. */
+function endInTime(log: Log): void {
+  setTimeout(() => {
     log.error("Leaving took too long");
     Deno.exit(1);
   }, LEAVE_MS);
-  await running.stop();
-  await services[Symbol.asyncDispose]();
-  clearTimeout(late);
-  log.info("Stopped");
-  Deno.exit(0);
 }
 
 async function main(config: Config): Promise<void> {
@@ -76,6 +79,7 @@ async function main(config: Config): Promise<void> {
   // deno-lint-ignore no-console -- what people read while it starts
   const say = embedded ? (line: string) => console.log(line) : undefined;
   const asked = untilAsked();
+  void asked.then(() => endInTime(log));
   const startedAt = performance.now();
   const services = await openServices(config, {
     log,
