@@ -15,4 +15,12 @@ export const drafts = {
       else sessionStorage.setItem(KEY + room, text);
     } catch { /* The draft is still in its field. */ }
   },
+  /** Forgets all: somebody else may sign in next. */
+  clear(): void {
+    try {
+      for (const key of Object.keys(sessionStorage)) {
+        if (key.startsWith(KEY)) sessionStorage.removeItem(key);
+      }
+    } catch { /* Then nothing was kept. */ }
+  },
 };

@@ -25,6 +25,7 @@
  */
 import type { User } from "../../lib/client/mod.ts";
 import { chatView } from "./chat_view.ts";
+import { drafts } from "./drafts.ts";
 import { fill } from "./element.ts";
 import { browserSession } from "./session.ts";
 import { signInView } from "./sign_in.ts";
@@ -36,6 +37,7 @@ let stop = () => {};
 function showSignIn(): void {
   stop();
   stop = () => {};
+  drafts.clear();
   document.title = "Confab";
   delete document.documentElement.dataset.state;
   const view = signInView(tokens, showChat);
