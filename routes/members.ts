@@ -55,7 +55,7 @@ export function memberRoutes(api: Api): void {
     tag: "Members",
     summary: "Remove a member",
     description: "For owners and admins, and for the owner of a device. Nothing with a later seq " +
-      "reaches a removed member.",
+      "reaches a removed member; whoever somebody else removes loses their devices here, too.",
     access: "signed-in",
     params: memberParams,
     responses: { 204: { description: "Not a member, now or before" } },

@@ -2,6 +2,7 @@ import type { Principal } from "../auth/principal.ts";
 import { ConfabError } from "../errors.ts";
 import type { JoinedRoom, Member, PrincipalId, RoomId, RoomRole } from "../protocol.ts";
 import { type ChangeOutcome, deleteMember, putMember } from "../store/changes.ts";
+import { devicesIn } from "../store/devices.ts";
 import { listMembers as storedMembers, readMember } from "../store/rooms.ts";
 import { announceChange } from "./announce.ts";
 import type { ChatContext } from "./context.ts";
@@ -56,7 +57,11 @@ export async function setMember(
   return { member, created };
 }
 
-/** Removes a member; for owners and admins, and for owners of a device. */
+/**
+ * Removes a member; for owners and admins, and for owners of a device. Whoever is removed by
+ * somebody else loses their devices in the room, too: they would go on hearing through them. What
+ * fails half-way is completed by a repeat.
+ */
 export async function removeMember(
   context: ChatContext,
   actor: Principal,
@@ -64,6 +69,10 @@ export async function removeMember(
   subject: PrincipalId,
 ): Promise<void> {
   await settle(context, room, deleteMember(context.db, room, actor.id, subject));
+  if (actor.id === subject) return;
+  for (const device of await devicesIn(context.db, room, subject)) {
+    await settle(context, room, deleteMember(context.db, room, actor.id, device));
+  }
 }
 
 /** The members of a room that the viewer may see. */

@@ -117,6 +117,32 @@ Deno.test("A room keeps an owner while anybody is in it", strict, async () => {
   assertEquals(await code(getRoom(chat, last, room)), "not_found");
 });
 
+Deno.test(
+  "Whoever is removed loses their devices in the room, but keeps them by leaving",
+  strict,
+  async () => {
+    await using scene = await chatScene();
+    const { chat, db } = scene;
+    const [owner, admin, other] = await Promise.all([1, 2, 3].map(() => newPrincipal(db)));
+    const { id: room } = await createRoom(chat, owner!, { name: "Room", visibility: "private" });
+    const present = async () =>
+      (await listMembers(chat, owner!, room, { limit: 50 })).items.map((m) => m.principal.id)
+        .sort();
+    for (const person of [admin!, other!]) await setMember(chat, owner!, room, person.id, "admin");
+    const device = await newDevice(db, admin!);
+    const kept = await newDevice(db, other!);
+    await setMember(chat, admin!, room, device.id, "member");
+    await setMember(chat, other!, room, kept.id, "member");
+    await leaveRoom(chat, other!, room);
+    await removeMember(chat, owner!, room, admin!.id);
+    assertEquals(await present(), [owner!.id, kept.id].sort());
+    assertEquals(await code(sendMessage(chat, device, room, "d1", { text: "x" })), "not_found");
+    // The rest of a removal that failed half-way.
+    await removeMember(chat, owner!, room, other!.id);
+    assertEquals(await present(), [owner!.id]);
+  },
+);
+
 Deno.test("A device joins with its owner alone, who may always take it out", strict, async () => {
   await using scene = await chatScene();
   const { chat, db } = scene;

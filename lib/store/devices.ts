@@ -136,3 +136,13 @@ export async function roomsOf(db: Database, principal: string): Promise<string[]
   );
   return rows.map((row) => row.room_id);
 }
+
+/** The devices of an owner that are members of a room. */
+export async function devicesIn(db: Database, room: string, owner: string): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(
+    `select d.id from devices d join members m on m.principal_id = d.id
+     where d.owner_id = $1 and m.room_id = $2 order by d.id`,
+    [owner, room],
+  );
+  return rows.map((row) => row.id);
+}
