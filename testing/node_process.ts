@@ -4,6 +4,9 @@ import { until } from "./until.ts";
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
 /** What a child keeps of our environment: where programs and packages are found. */
 const KEPT = ["PATH", "HOME", "DENO_DIR", "TMPDIR", "XDG_CACHE_HOME", "NPM_CONFIG_REGISTRY"];
+/** Whether embedded mode runs on this Deno: it needs file locks, which came after 2.5. */
+export const canEmbed = "tryLock" in Deno.FsFile.prototype;
+
 const READY_MS = 60_000;
 const PORT_TRIES = 5;
 

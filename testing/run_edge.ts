@@ -1,0 +1,29 @@
+/**
+ * Runs with another Deno what the edge runs: `deno task test:edge [deno] [files]`, or the binary
+ * named by EDGE_DENO (this one when there is neither); processes that tests start use it, too. The
+ * sockets and streams are tested twice: on one node, and with the drivers of Neon and Upstash.
+ * Without type checks, because types belong to the Deno that is developed with.
+ */
+const FILES = ["routes/", "e2e/", "lib/realtime/", "lib/chat/", "lib/auth/", "lib/bus/"];
+const DRIVERS = ["lib/limits/", "lib/redis/upstash_test.ts", "lib/database/neon_test.ts"];
+/** Tests of a server that testing/test_server.ts starts. */
+const WIRE = ["socket", "socket_access", "socket_limits", "stream"];
+
+async function run(deno: string, files: string[], env: Record<string, string>): Promise<number> {
+  const { code } = await new Deno.Command(deno, {
+    args: ["run", "-A", "--frozen", "testing/run.ts", "--no-check", "--frozen", ...files],
+    env,
+  }).spawn().status;
+  return code;
+}
+
+async function main(): Promise<number> {
+  const named = Deno.args[0]?.endsWith("deno") ? Deno.args[0] : undefined;
+  const files = named === undefined ? Deno.args : Deno.args.slice(1);
+  const deno = named ?? Deno.env.get("EDGE_DENO") ?? Deno.execPath();
+  const code = await run(deno, files.length > 0 ? files : [...FILES, ...DRIVERS], {});
+  if (code !== 0 || files.length > 0) return code;
+  return await run(deno, WIRE.map((name) => `e2e/${name}_test.ts`), { TEST_SHAPE: "edge" });
+}
+
+if (import.meta.main) Deno.exit(await main());
