@@ -10,14 +10,8 @@ import type { Problem } from "./responses.ts";
  * `unavailable` for those who only read. Anything that is not in the table becomes `internal`.
  */
 export function shownError(error: unknown, method: string): ConfabError {
-  const known = publicError(error);
-  if (known instanceof ConfabError) {
-    const reads = method === "GET" || method === "HEAD";
-    if (known.code === "outcome_unknown" && reads) {
-      return new ConfabError("unavailable", undefined, { cause: error });
-    }
-    return known;
-  }
+  const known = publicError(error, method === "GET" || method === "HEAD");
+  if (known instanceof ConfabError) return known;
   if (error instanceof HTTPException && error.status === 400) {
     // Thrown by Hono's validator, and only for a body that cannot be parsed.
     return new ConfabError("invalid_json", undefined, { cause: error });

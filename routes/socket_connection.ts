@@ -14,7 +14,7 @@ import { frameId, parseFrame } from "./socket_parse.ts";
 
 /** Frames of any type: five times what may be sent as messages. */
 const FRAMES_PER_SEND = 5;
-/** Refused frames in a row after which the connection is closed. */
+/** Refused frames, less the accepted ones since, after which the connection is closed. */
 const MAX_REFUSED = 100;
 const MAX_IN_FLIGHT = 1000;
 const EXPIRING_MS = 60_000;
@@ -99,7 +99,7 @@ export class SocketConnection implements Connection, Subscriber {
       if (!granted) throw new ConfabError("rate_limited", undefined, { retryAfter });
       if (this.#inFlight >= MAX_IN_FLIGHT) throw new ConfabError("rate_limited");
       this.#handle(parseFrame(data, this.context.config.limits.frameBytes));
-      this.#refused = 0;
+      this.#refused = Math.max(0, this.#refused - 1);
     } catch (error) {
       this.sendError(error, frameId(data));
       if (++this.#refused < MAX_REFUSED) return;
@@ -136,8 +136,8 @@ export class SocketConnection implements Connection, Subscriber {
   }
 
   /** Queues the error as a frame; what is not public is logged and leaves as `internal`. */
-  sendError(cause: unknown, id?: string): void {
-    const error = publicError(cause);
+  sendError(cause: unknown, id?: string, readsOnly = false): void {
+    const error = publicError(cause, readsOnly);
     const shown = error instanceof ConfabError ? error : new ConfabError("internal");
     if (shown.code === "internal") this.context.log.error("A frame failed", { error: cause });
     this.send({
@@ -227,7 +227,9 @@ export class SocketConnection implements Connection, Subscriber {
   #handle(frame: Parameters<typeof handleFrame>[1]): void {
     this.#inFlight++;
     void handleFrame(this, frame)
-      .catch((error) => this.sendError(error, "id" in frame ? frame.id : undefined))
+      .catch((error) => {
+        this.sendError(error, "id" in frame ? frame.id : undefined, frame.type === "join");
+      })
       .finally(() => {
         if (--this.#inFlight === 0) this.#finish?.();
       });

@@ -5,11 +5,12 @@ import * as leases from "../store/bridge_lease.ts";
 import type { ChatContext } from "./context.ts";
 import { liveDevice } from "./devices.ts";
 import { readLog } from "./messages.ts";
+import { publicError } from "./outcome.ts";
 
 /** What devices do over MQTT. The bridge counts their sends itself, once however often it tries. */
 export function deviceActions(context: ChatContext) {
   return {
-    device: async (id: PrincipalId) => (await liveDevice(context, id))?.principal,
+    device: (id: PrincipalId) => reading(async () => (await liveDevice(context, id))?.principal),
     send: (sender: Principal, room: RoomId, clientId: string, body: MessageBody): Promise<SendOk> =>
       context.appender.append({ room, sender, clientId, body }),
     log: (
@@ -17,8 +18,15 @@ export function deviceActions(context: ChatContext) {
       room: RoomId,
       cursor: { epoch?: string; after: number },
       limit: number,
-    ) => readLog(context, viewer, room, cursor, limit),
+    ) => reading(() => readLog(context, viewer, room, cursor, limit)),
   };
+}
+
+/** A database that is away is `unavailable`, which passes: a device's message then waits for it. */
+function reading<T>(read: () => Promise<T>): Promise<T> {
+  return read().catch((error) => {
+    throw publicError(error, true);
+  });
 }
 
 /** What the bridge keeps and reads of rooms, devices and its own lease. */

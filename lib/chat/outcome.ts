@@ -8,15 +8,20 @@ export function refuseUnlessDone(outcome: string): void {
   throw new TypeError(`The database answered with the unknown outcome "${outcome}"`);
 }
 
-/** The public error of a failed statement; what is not the database's is returned as it is. */
-export function publicError(error: unknown): unknown {
+/**
+ * The public error of a failed statement; what is not the database's is returned as it is. A lost
+ * answer is `outcome_unknown`, or `unavailable` where nothing was written (`readsOnly`).
+ */
+export function publicError(error: unknown, readsOnly = false): unknown {
   if (!(error instanceof DatabaseError)) return error;
   switch (error.failure) {
     case "unavailable":
     case "busy":
       return new ConfabError("unavailable", undefined, { cause: error });
     case "unknown":
-      return new ConfabError("outcome_unknown", undefined, { cause: error });
+      return new ConfabError(readsOnly ? "unavailable" : "outcome_unknown", undefined, {
+        cause: error,
+      });
     case "rejected":
       return new ConfabError("internal", undefined, { cause: error });
   }

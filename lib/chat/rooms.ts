@@ -124,13 +124,12 @@ export async function markRead(
 ): Promise<{ read: number; unread: number }> {
   const progress = await raiseRead(context.db, room, reader.id, seq);
   if (progress === undefined) throw new ConfabError("not_found");
-  const { id, kind, name } = reader;
-  context.bus.signal(room, {
-    type: "receipt",
-    principal: { id, kind, name },
-    read: progress.read,
-  });
-  return progress;
+  const { read, unread, moved } = progress;
+  if (moved) {
+    const { id, kind, name } = reader;
+    context.bus.signal(room, { type: "receipt", principal: { id, kind, name }, read });
+  }
+  return { read, unread };
 }
 
 /** Tells the room that somebody is typing; the transport has checked that they joined it. */

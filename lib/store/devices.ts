@@ -21,7 +21,7 @@ function deviceOf(row: DeviceRow): StoredDevice {
 
 const COLUMNS = `p.id, p.name, p.created_at, d.generation`;
 
-/** Makes a device; false when the owner already has `max` of them. */
+/** Makes a device; undefined when the owner has `max` of them already, or is disabled. */
 export async function createDevice(
   db: Database,
   id: string,
@@ -33,7 +33,8 @@ export async function createDevice(
     `with p as (
        insert into principals (id, kind, role, name)
        select $1, 'device', 'device', $3
-       where (select count(*) from devices d join principals x on x.id = d.id
+       where exists (select 1 from principals o where o.id = $2 and o.disabled_at is null)
+         and (select count(*) from devices d join principals x on x.id = d.id
               where d.owner_id = $2 and x.disabled_at is null) < $4
        returning id, name, created_at),
      d as (insert into devices (id, owner_id) select p.id, $2 from p returning id, generation)

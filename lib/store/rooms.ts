@@ -179,15 +179,16 @@ export async function readMember(
 
 /**
  * Raises a member's read cursor to `seq`, never beyond the head and never back.
- * Returns where it stands at least; undefined when the principal is not a member.
+ * Returns where it stands at least, and whether this moved it; undefined when the principal is
+ * not a member.
  */
 export async function raiseRead(
   db: Database,
   room: string,
   principal: string,
   seq: number,
-): Promise<{ read: number; unread: number } | undefined> {
-  const rows = await db.query<{ read: number; unread: number }>(
+): Promise<{ read: number; unread: number; moved: boolean } | undefined> {
+  const rows = await db.query<{ read: number; unread: number; moved: boolean }>(
     `with raised as (
        update members m set read_seq = least($3, r.head)
        from rooms r
@@ -199,12 +200,12 @@ export async function raiseRead(
               greatest(m.read_seq, least($3, r.head)) as read_seq, m.joined_at
        from members m join rooms r on r.id = m.room_id
        where m.room_id = $1 and m.principal_id = $2)
-     select p.read, p.unread from standing s
+     select p.read, p.unread, exists (select 1 from raised) as moved from standing s
      join rooms r on r.id = s.room_id and r.deleted_at is null
      cross join lateral room_progress(r, row(
        s.room_id, s.principal_id, s.role, s.joined_seq, s.visible_from, s.read_seq,
        s.joined_at)::members) p`,
     [room, principal, seq],
   );
-  return rows[0] && { read: rows[0].read, unread: rows[0].unread };
+  return rows[0];
 }
