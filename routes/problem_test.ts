@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { ChatContext } from "../lib/chat/context.ts";
 import { type Database, DatabaseError, type DatabaseFailure } from "../lib/database/mod.ts";
-import { ConfabError } from "../lib/errors.ts";
 import { testApp } from "../testing/app.ts";
 import { shownError } from "./problem.ts";
 
