@@ -174,7 +174,9 @@ begin
       where e.room_id = room and e.seq between low and high and e.type = 'message.created'
       order by e.seq desc limit most);
   end if;
-  return query select e.* from log_entries e where e.room_id = room and e.seq = any (seqs);
+  -- Not "= any (seqs)": before Postgres 17 that may read the whole room
+  return query select e.* from unnest(seqs) n
+    cross join lateral (select * from log_entries e where e.room_id = room and e.seq = n limit 1) e;
 end $$;
 
 -- Where a member stands: the read cursor (own messages count as read) and the unread messages.
