@@ -16,7 +16,15 @@ for (const path of await sourceFiles(".md")) {
 const MADE_LATER = /^docs\/images\/[a-z-]+\.png$/;
 /** Variables that are read by tests, the shell, other services or Deno. */
 const OTHER_VARIABLES = new Set([
-  ...["CI", "DENO_DEPLOY", "DENO_JOBS", "DENO_VERSION", "REQUIRE_SERVICES", "SCREENSHOTS"],
+  ...[
+    "CI",
+    "DENO_DEPLOY",
+    "DENO_JOBS",
+    "DENO_VERSION",
+    "EDGE_DENO",
+    "REQUIRE_SERVICES",
+    "SCREENSHOTS",
+  ],
   ...["TEST_DATABASE_URL", "TEST_REDIS_URL", "TEST_TEMPLATE"],
   ...["HTTPS_PORT", "HTTP_PORT", "MQTT_LISTEN_PORT", "POSTGRES_PASSWORD", "REDIS_PASSWORD"],
   ...["SITE_ADDRESS", "POSTGRES_HOST_AUTH_METHOD"],
