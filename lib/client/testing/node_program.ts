@@ -10,7 +10,14 @@ client.on("state", ({ name }) => states.push(name));
 client.connect();
 const room = client.room("r");
 await room.load();
-for (const text of ["one", "two", "three"]) await room.send({ text });
+let last = 0;
+for (const text of ["one", "two", "three"]) last = (await room.send({ text })).seq;
+// The answer to a send may come before the entry itself.
+await new Promise<void>((resolve) => {
+  const check = () => (room.cursor?.seq ?? 0) >= last && resolve();
+  room.on("entry", check);
+  check();
+});
 const texts = room.timeline.messages.map(({ text }) => text);
 client.close();
 // deno-lint-ignore no-console -- the program's result
