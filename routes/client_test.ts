@@ -37,8 +37,12 @@ class Person implements AsyncDisposable {
     return person;
   }
 
-  /** Ends the link as a network would, and comes back at once. */
+  /**
+   * Ends the link as a network would, and comes back at once. Not in the middle of an upgrade: for
+   * the rest of that handshake a server in the same process would wait beyond the test.
+   */
   async cut(): Promise<void> {
+    await until("there is a link", () => this.client.state.name === "connected");
     this.#sockets.at(-1)?.close();
     await until("the link is gone", () => this.client.state.name !== "connected");
     this.client.retryNow();
