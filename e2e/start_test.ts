@@ -16,6 +16,13 @@ async function refusal(env: Record<string, string>): Promise<string> {
   return main.stderr;
 }
 
+/** A folder for embedded mode, whose Postgres may run as somebody else. */
+async function dataFolder(): Promise<AsyncDisposable & { path: string }> {
+  const path = await Deno.makeTempDir({ prefix: "confab-e2e-" });
+  await Deno.chmod(path, 0o755);
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
 /** Occupies a port, unless somebody else does. */
 function occupy(port: number): Disposable {
   try {
@@ -49,22 +56,19 @@ Deno.test(
 );
 
 Deno.test("an explicit port that is taken is refused", embedded, async () => {
-  const dir = await Deno.makeTempDir({ prefix: "confab-e2e-" });
-  await Deno.chmod(dir, 0o755);
+  await using folder = await dataFolder();
   const port = freePort();
   using _taken = occupy(port);
-  const env = { DATA_DIR: dir, MQTT_PORT: `${freePort()}` };
+  const env = { DATA_DIR: folder.path, MQTT_PORT: `${freePort()}` };
   const said = await refusal({ ...env, PORT: `${port}` });
   assertMatch(said, new RegExp(`^Confab cannot start\\.\\nPORT: ${port} on 127.0.0.1 is taken`));
-  await Deno.remove(dir, { recursive: true });
 });
 
 Deno.test("a default port that is taken is stepped over, and that is said", embedded, async () => {
-  const dir = await Deno.makeTempDir({ prefix: "confab-e2e-" });
-  await Deno.chmod(dir, 0o755);
+  await using folder = await dataFolder();
   using _web = occupy(8000);
   using _mqtt = occupy(1883);
-  await using main = new MainProcess({ DATA_DIR: dir });
+  await using main = new MainProcess({ DATA_DIR: folder.path });
   await until("it runs", () => {
     assertEquals(main.exit, undefined, main.output);
     return main.stdout.includes("mosquitto_pub");
@@ -75,5 +79,4 @@ Deno.test("a default port that is taken is stepped over, and that is said", embe
   const response = await fetch(`${url}/readyz`);
   assertEquals([response.status, (await response.json()).status], [200, "ok"]);
   assertEquals((await main.kill("SIGINT")).code, 0);
-  await Deno.remove(dir, { recursive: true });
 });
