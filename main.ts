@@ -103,7 +103,7 @@ if (import.meta.main) {
   try {
     await main(readConfig(Deno.env.toObject()));
   } catch (error) {
-    const expected = error instanceof ConfigError || error instanceof Deno.errors.AddrInUse ||
+    const expected = error instanceof ConfigError ||
       (error instanceof Error && error.name === "EmbeddedError");
     // deno-lint-ignore no-console -- the reason why nothing starts
     console.error(expected ? `Confab cannot start.\n${(error as Error).message}` : error);

@@ -59,9 +59,14 @@ Deno.test("an explicit port that is taken is refused", embedded, async () => {
   await using folder = await dataFolder();
   const port = freePort();
   using _taken = occupy(port);
-  const env = { DATA_DIR: folder.path, MQTT_PORT: `${freePort()}` };
-  const said = await refusal({ ...env, PORT: `${port}` });
-  assertMatch(said, new RegExp(`^Confab cannot start\\.\\nPORT: ${port} on 127.0.0.1 is taken`));
+  for (const name of ["PORT", "MQTT_PORT"]) {
+    const free = { PORT: `${freePort()}`, MQTT_PORT: `${freePort()}` };
+    const said = await refusal({ DATA_DIR: folder.path, ...free, [name]: `${port}` });
+    assertMatch(
+      said,
+      new RegExp(`^Confab cannot start\\.\n${name}: ${port} on 127.0.0.1 is taken`),
+    );
+  }
 });
 
 Deno.test("a default port that is taken is stepped over, and that is said", embedded, async () => {

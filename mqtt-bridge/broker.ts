@@ -45,7 +45,7 @@ const AUTH_DEADLINE_MS = 5000;
  * Starts the broker. A device's username is its id; its client id is the device's id alone, or
  * followed by `-` and anything, so that a subscriber and a publisher run side by side.
  *
- * @throws {Deno.errors.AddrInUse} when an explicit port is taken
+ * @throws {Error} with the code EADDRINUSE when an explicit port is taken
  */
 export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroker> {
   const { host, log } = options;

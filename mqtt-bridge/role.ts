@@ -2,6 +2,7 @@ import { checkDeviceSecret, deviceSecret } from "../lib/auth/devices.ts";
 import type { Bus } from "../lib/bus/mod.ts";
 import { bridgeStore, deviceActions } from "../lib/chat/bridge.ts";
 import { liveDevice } from "../lib/chat/devices.ts";
+import { ConfigError } from "../lib/config.ts";
 import type { Services } from "../lib/services.ts";
 import { type Bridge, type Provisioning, startBridge } from "./bridge.ts";
 import { DEFAULT_PORT, type EmbeddedBroker, startBroker } from "./broker.ts";
@@ -62,10 +63,12 @@ export async function startBridgeRole(services: BridgeServices): Promise<BridgeR
   };
 }
 
+/** Throws ConfigError when nobody could listen there. */
 function openBroker({ config, chat, keys, log }: BridgeServices): Promise<EmbeddedBroker> {
+  const { host, mqtt: { port } } = config;
   return startBroker({
-    port: config.mqtt.port,
-    host: config.host,
+    port,
+    host,
     prefix: config.mqtt.prefix,
     log: log.with({ part: "broker" }),
     async authenticate(id, password) {
@@ -73,6 +76,9 @@ function openBroker({ config, chat, keys, log }: BridgeServices): Promise<Embedd
       if (live === undefined) return false;
       return await checkDeviceSecret(keys.deviceKey, id, live.generation, password);
     },
+  }).catch((error) => {
+    if (error.code !== "EADDRINUSE") throw error;
+    throw new ConfigError(`MQTT_PORT: ${port} on ${host} is taken`);
   });
 }
 
