@@ -175,3 +175,35 @@ Deno.test("RoomFeed passes at most 100 signals in one turn", strict, async () =>
   await until("signals", () => reader.signals.length > 0);
   assert(reader.signals.length === 100);
 });
+
+Deno.test("RoomFeed with many subscribers gathers entries and loses none", strict, async () => {
+  const { feed, reader, subscription } = scene(() => 50);
+  const others = Array.from({ length: 500 }, () => {
+    const other = new Subscription("room", new RecordedSubscriber(READER));
+    other.begin(0, "member");
+    return other;
+  });
+  for (const other of others) feed.subscriptions.add(other);
+  feed.start(0);
+  subscription.begin(0, "member");
+  for (const seq of range(1, 50)) {
+    feed.entries([entry("room", seq)]);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  await until("everything has arrived", () => reader.seqs().length >= 50);
+  assertEquals(reader.seqs(), range(1, 50));
+  feed.close();
+});
+
+Deno.test("RoomFeed that is closed while it gathers leaves no timer behind", strict, async () => {
+  const { feed, reader, subscription } = scene(() => 2);
+  for (let i = 0; i < 500; i++) {
+    feed.subscriptions.add(new Subscription("room", new RecordedSubscriber(READER)));
+  }
+  feed.start(0);
+  subscription.begin(0, "member");
+  feed.entries([entry("room", 1)]);
+  await until("the first has arrived", () => reader.seqs().length === 1);
+  feed.entries([entry("room", 2)]);
+  feed.close();
+});

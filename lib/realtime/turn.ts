@@ -3,7 +3,8 @@ export interface Flushable {
   flush(): void;
 }
 
-const SLICE_MS = 8;
+/** Taking a message in, storing it and sending it on are several turns: each waits for a slice. */
+const SLICE_MS = 2;
 
 /**
  * Collects what is to be written and writes it once per turn of the event loop, so that what
