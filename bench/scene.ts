@@ -5,7 +5,7 @@ import { migrate } from "../lib/database/migrate.ts";
 import type { Database } from "../lib/database/mod.ts";
 import { openPostgres } from "../lib/database/postgres.ts";
 import { newId } from "../lib/ids.ts";
-import { BINARIES } from "../testing/cluster.ts";
+import { BINARIES, removeLeftovers } from "../testing/cluster.ts";
 import { pin, type Pins } from "./pins.ts";
 
 /** Somebody with an access token. */
@@ -36,6 +36,8 @@ const SERVER = {
   LIMIT_SOCKETS: "100000",
 };
 
+const PREFIX = "bench-";
+
 /** The memory of a small server; durability (fsync, synchronous_commit) is Postgres's own. */
 export const POSTGRES = { shared_buffers: "512MB", max_wal_size: "4GB" };
 
@@ -44,7 +46,8 @@ export async function openScene(pins: Pins, log: (line: string) => void): Promis
   await using stack = new AsyncDisposableStack();
   const data = new URL("../.data", import.meta.url).pathname;
   await Deno.mkdir(data, { recursive: true });
-  const dir = await Deno.makeTempDir({ dir: data, prefix: "bench-" });
+  await removeLeftovers(data, PREFIX);
+  const dir = await Deno.makeTempDir({ dir: data, prefix: PREFIX });
   stack.defer(() => Deno.remove(dir, { recursive: true }));
   const postgres = await startEmbedded({ dir, bin: BINARIES, settings: POSTGRES, log });
   stack.defer(() => postgres.stop());

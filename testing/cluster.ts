@@ -16,7 +16,7 @@ const ROOM_BYTES = 2 * 1024 ** 3;
  */
 export async function startTestCluster(): Promise<AsyncDisposable & { url: string }> {
   const parent = roomIn(MEMORY) >= ROOM_BYTES ? MEMORY : tmpdir();
-  await removeLeftovers(parent);
+  await removeLeftovers(parent, PREFIX);
   const dir = await Deno.makeTempDir({ dir: parent, prefix: PREFIX });
   const remove = () => Deno.remove(dir, { recursive: true });
   try {
@@ -45,10 +45,10 @@ function roomIn(folder: string): number {
   }
 }
 
-/** Removes clusters of runs that were killed: nobody holds their lock. */
-async function removeLeftovers(parent: string): Promise<void> {
+/** Removes clusters in `parent`, named with `prefix`, of runs that were killed: nobody holds their lock. */
+export async function removeLeftovers(parent: string, prefix: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(parent)) {
-    if (!isDirectory || !name.startsWith(PREFIX)) continue;
+    if (!isDirectory || !name.startsWith(prefix)) continue;
     const lock = await Deno.open(`${parent}/${name}/lock`, { write: true }).catch(() => undefined);
     if (lock === undefined) continue; // being made, or not ours to read
     if (await lock.tryLock(true)) {
