@@ -6,10 +6,13 @@ import { type Config, ConfigError, readConfig } from "./lib/config.ts";
 import { createLog, type Log } from "./lib/log.ts";
 import { openServices, type Services } from "./lib/services.ts";
 import { endpointOf, type MqttEndpoint } from "./routes/mqtt_endpoint.ts";
+import { within } from "./lib/within.ts";
 import { startWeb, type Web } from "./routes/web.ts";
 
 /** Milliseconds after a signal until the process ends, whatever still hangs. */
 const LEAVE_MS = 3900;
+/** By then services that do not answer are left as they are: what they hold is kept or repeated. */
+const CLOSED_MS = 3700;
 
 interface Running {
   web: Web | undefined;
@@ -59,8 +62,9 @@ function untilAsked(): Promise<void> {
 }
 
 async function leave(running: Running, services: Services, log: Log): Promise<never> {
+  const end = performance.now() + CLOSED_MS;
   await running.stop();
-  await services[Symbol.asyncDispose]();
+  await within(end - performance.now(), services[Symbol.asyncDispose]());
   log.info("Stopped");
   Deno.exit(0);
 }

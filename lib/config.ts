@@ -50,6 +50,10 @@ export const environment = z.object({
     ),
   BEACON_SECONDS: z.coerce.number().min(0.1).max(60).default(5)
     .describe("How often a node reads the heads of its rooms from the database"),
+  PRESENCE_LEASE_SECONDS: z.coerce.number().min(0.3).max(30).default(30)
+    .describe(
+      "How long the connections of a node that died count as online; the same on all nodes",
+    ),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional()
     .describe("Postgres 15 to 18; absent: an embedded one in DATA_DIR"),
   DATABASE_DRIVER: z.enum(["postgres", "neon"]).optional()
@@ -100,8 +104,22 @@ export const environment = z.object({
     "Sockets and streams per client address on one node",
   ),
   LIMIT_SOCKETS: count(20000).describe("Sockets and streams on one node"),
+  LIMIT_CONNECTS_PER_SECOND: count(500).describe(
+    "New sockets and streams per second on one node; four times that at once",
+  ),
+  LIMIT_JOINS: count(10_000).describe(
+    "Joins under way on one node; new sockets and streams are refused from half of it on",
+  ),
+  LIMIT_LOOP_DELAY_MS: count(500, 10).describe(
+    "Lateness of the event loop, over two seconds, from which on new sockets are refused",
+  ),
+  LIMIT_RSS_BYTES: z.coerce.number().int().min(67_108_864).optional().describe(
+    "Memory of the process from which on new sockets are refused; 2 GiB, or 640 MiB on Deno Deploy",
+  ),
   LIMIT_OUTBOX_BYTES: count(1_048_576, 65536).describe("Bytes that may wait for one slow reader"),
   LIMIT_REPLAY_ENTRIES: count(1000).describe("Entries that one join replays"),
+  LIMIT_PRESENCE_MEMBERS: z.coerce.number().int().min(0).max(1000).default(200)
+    .describe("People in the largest rooms that have presence; 0 turns it off"),
   LIMIT_LOGINS_PER_MINUTE: count(10).describe(
     "Attempts to log in per username, and ten times that per address",
   ),
@@ -126,6 +144,7 @@ export interface Config {
   allowedOrigins: string[];
   trustProxy: boolean;
   beaconSeconds: number;
+  presenceLeaseSeconds: number;
   database:
     | { driver: "embedded" }
     | { driver: "postgres"; url: string }
@@ -157,6 +176,10 @@ export interface Config {
   logLevel: LogLevel;
   limits: Limits & {
     sockets: number;
+    connectsPerSecond: number;
+    joins: number;
+    loopDelayMs: number;
+    rssBytes: number;
     outboxBytes: number;
     loginsPerMinute: number;
     requestsPerSecond: number;
@@ -201,6 +224,7 @@ function assemble(e: Environment, onDeploy: boolean): Config {
     allowedOrigins: e.ALLOWED_ORIGINS,
     trustProxy: e.TRUST_PROXY,
     beaconSeconds: e.BEACON_SECONDS,
+    presenceLeaseSeconds: e.PRESENCE_LEASE_SECONDS,
     database: databaseChoice(e),
     redis: redisChoice(e),
     mqtt: {
@@ -230,7 +254,12 @@ function assemble(e: Environment, onDeploy: boolean): Config {
       textBytes: SIZES.textBytes,
       dataBytes: SIZES.dataBytes,
       replayEntries: e.LIMIT_REPLAY_ENTRIES,
+      presenceMembers: e.LIMIT_PRESENCE_MEMBERS,
       sockets: e.LIMIT_SOCKETS,
+      connectsPerSecond: e.LIMIT_CONNECTS_PER_SECOND,
+      joins: e.LIMIT_JOINS,
+      loopDelayMs: e.LIMIT_LOOP_DELAY_MS,
+      rssBytes: e.LIMIT_RSS_BYTES ?? (onDeploy ? 640 : 2048) * 1024 * 1024,
       outboxBytes: e.LIMIT_OUTBOX_BYTES,
       loginsPerMinute: e.LIMIT_LOGINS_PER_MINUTE,
       requestsPerSecond: e.LIMIT_REQUESTS_PER_SECOND,

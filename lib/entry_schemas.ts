@@ -1,5 +1,14 @@
 import { z } from "zod";
-import type { Json, LogEntry, Member, Message, Metadata, PublicPrincipal } from "./protocol.ts";
+import type {
+  Json,
+  LogEntry,
+  Member,
+  MemberPresence,
+  Message,
+  Metadata,
+  PresenceState,
+  PublicPrincipal,
+} from "./protocol.ts";
 
 /**
  * The log as Confab tells it, over every protocol, in Zod schemas: the source of what the OpenAPI
@@ -61,6 +70,17 @@ export const message = z.object({
 export const member = z.object({ principal: publicPrincipal, role: roomRole, joinedSeq: seq })
   .meta({ id: "Member" });
 
+/** What is known of who is online in a room. */
+export const presenceState = z.enum(["known", "unknown", "off"]).meta({
+  description: "unknown: the nodes cannot tell each other; off: the room has more people than " +
+    "the limit `presenceMembers`",
+});
+/** Whether somebody in a room is connected. */
+export const memberPresence = z.object({
+  principal: id.meta({ description: "The id of the member" }),
+  state: z.enum(["online", "offline"]),
+}).meta({ id: "MemberPresence" });
+
 /** The settings of a room. */
 export const roomSettings = {
   name: z.string(),
@@ -98,9 +118,11 @@ export const logEntry = z.object({ room: id, epoch, seq, event: logEvent }).meta
 });
 
 type Equal<A, B> = [A, B] extends [B, A] ? true : never;
-[true, true, true, true] satisfies [
+[true, true, true, true, true, true] satisfies [
   Equal<z.output<typeof message>, Message>,
   Equal<z.output<typeof logEntry>, LogEntry>,
   Equal<z.output<typeof member>, Member>,
   Equal<z.output<typeof publicPrincipal>, PublicPrincipal>,
+  Equal<z.output<typeof presenceState>, PresenceState>,
+  Equal<z.output<typeof memberPresence>, MemberPresence>,
 ];

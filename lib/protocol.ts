@@ -131,10 +131,32 @@ export interface LogEntry {
   event: LogEvent;
 }
 
-/** A short-lived fact about a room: never stored, never replayed, may be lost. */
+/** Whether somebody is connected, from wherever. */
+export interface MemberPresence {
+  principal: PrincipalId;
+  state: "online" | "offline";
+}
+
+/**
+ * What is known of who is online in a room: `unknown` while the nodes cannot tell each other, `off`
+ * in rooms with more people than the limit `presenceMembers`. Devices do not take part yet.
+ */
+export type PresenceState = "known" | "unknown" | "off";
+
+/** Who of the people in a room is online; `items` has everybody when the state is `known`. */
+export interface RoomPresence {
+  state: PresenceState;
+  items: MemberPresence[];
+}
+
+/**
+ * A short-lived fact about a room: never stored, never replayed, may be lost. Presence that is not
+ * `known` voids what was told before; the first that is `known` after it has everybody.
+ */
 export type Signal =
   | { type: "typing"; principal: PublicPrincipal }
-  | { type: "receipt"; principal: PublicPrincipal; read: number };
+  | { type: "receipt"; principal: PublicPrincipal; read: number }
+  | { type: "presence"; state: PresenceState; changes: MemberPresence[] };
 
 /** The limits of a connection, told in `ready`. */
 export interface Limits {
@@ -147,6 +169,8 @@ export interface Limits {
   textBytes: number;
   dataBytes: number;
   replayEntries: number;
+  /** People in the largest rooms that have presence. */
+  presenceMembers: number;
 }
 
 /** What a client may put into a message. */

@@ -37,6 +37,13 @@ export function storableString(min: number, max: number) {
   return z.string().min(min).max(max).refine(isStorable, "holds characters that cannot be stored");
 }
 
+/** Digits that Postgres writes beyond those of JSON: its jsonb holds 1e300 with all its zeros. */
+function zeros(value: unknown, depth = 0): number {
+  if (typeof value === "number") return Math.abs(Number(String(value).split("e")[1] ?? 0));
+  if (typeof value !== "object" || value === null || depth >= MAX_DEPTH) return 0;
+  return Object.values(value).reduce((sum: number, inner) => sum + zeros(inner, depth + 1), 0);
+}
+
 function boundedJson<T extends Json>(schema: z.ZodType<T>, maxBytes: number) {
   return schema
     .refine(
@@ -44,8 +51,8 @@ function boundedJson<T extends Json>(schema: z.ZodType<T>, maxBytes: number) {
       `holds what cannot be stored, or is nested deeper than ${MAX_DEPTH}`,
     )
     .refine(
-      (value) => utf8Length(JSON.stringify(value)) <= maxBytes,
-      `is larger than ${maxBytes} bytes as JSON`,
+      (value) => utf8Length(JSON.stringify(value)) + zeros(value) <= maxBytes,
+      `is larger than ${maxBytes} bytes as JSON with its numbers written out`,
     );
 }
 
@@ -61,7 +68,9 @@ export const seqSchema = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** A message's text. */
 export const textSchema = z.string().min(1).refine(isStorable, "holds what cannot be stored")
   .refine(
-    (text) => text.length <= SIZES.textBytes && utf8Length(text) <= SIZES.textBytes,
+    (text) =>
+      text.length * 3 <= SIZES.textBytes ||
+      text.length <= SIZES.textBytes && utf8Length(text) <= SIZES.textBytes,
     `is longer than ${SIZES.textBytes} bytes of UTF-8`,
   );
 /** A message's data: any JSON value but null. */

@@ -52,6 +52,11 @@ test("dataSchema takes JSON of bounded depth and size, but not null", () => {
   refuses(dataSchema, ["\ud800"], "x".repeat(SIZES.dataBytes));
 });
 
+test("dataSchema counts numbers as Postgres writes them", () => {
+  accepts(dataSchema, 1e300, -5e-324, Array(100).fill(1e300), "1e300".repeat(1000));
+  refuses(dataSchema, Array(200).fill(1e300), [{ a: Array(200).fill(-1e-300) }]);
+});
+
 test("dataSchema hands on keys that mean something to JavaScript without acting on them", () => {
   const value = JSON.parse('{"__proto__":{"admin":true},"constructor":1}');
   const parsed = dataSchema.parse(value);

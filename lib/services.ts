@@ -9,9 +9,14 @@ import type { Limits } from "./limits/mod.ts";
 import { Quota } from "./limits/quota.ts";
 import type { Log } from "./log.ts";
 import { Metrics } from "./metrics.ts";
+import { type Presence, presenceTimes } from "./presence/mod.ts";
 import type { Redis } from "./redis/mod.ts";
 import { checkDatabase } from "./store/alive.ts";
 import { readHeads } from "./store/log.ts";
+import { within } from "./within.ts";
+
+/** Milliseconds that sends without a caller may take to end, when everything closes. */
+const FINISH_MS = 400;
 
 /** Everything the roles work with, chosen by the configuration. Disposing closes it in reverse. */
 export interface Services extends AsyncDisposable {
@@ -59,6 +64,7 @@ export async function openServices(config: Config, options: OpenOptions): Promis
   if (redis !== undefined) stack.use(redis);
   const bus = stack.use(await openBus(config, redis, log));
   const limits = stack.use(await openLimits(config, redis, log));
+  const presence = stack.use(await openPresence(config, redis, log));
   const keys = await loadKeys(
     config.keys,
     config.database.driver === "embedded" ? config.dataDir : undefined,
@@ -69,7 +75,7 @@ export async function openServices(config: Config, options: OpenOptions): Promis
     epoch: () => epoch.value,
     committed: appendMetrics(metrics, () => appender.waiting),
   });
-  stack.defer(() => appender.idle());
+  stack.defer(() => within(FINISH_MS, appender.idle()));
   const { sendsPerSecond, sendBurst } = config.limits;
   const sends = new Quota({ perSecond: sendsPerSecond, burst: sendBurst });
   const auth = stack.use(createAuth({
@@ -97,7 +103,7 @@ export async function openServices(config: Config, options: OpenOptions): Promis
     redis,
     keys,
     auth,
-    chat: { db, bus, appender, sends, log },
+    chat: { db, bus, presence, appender, sends, log },
     epoch,
     busIsUp: () => up,
     checks: checksOf(db, redis, () => up),
@@ -197,6 +203,20 @@ async function openLimits(
   }
   const { createRedisLimits } = await import("./limits/redis.ts");
   return createRedisLimits(redis, { prefix: choice.prefix, log });
+}
+
+async function openPresence(
+  { redis: choice, presenceLeaseSeconds }: Config,
+  redis: Redis | undefined,
+  log: Log,
+): Promise<Presence> {
+  const times = presenceTimes(presenceLeaseSeconds);
+  if (redis === undefined || choice.driver === "none") {
+    const { createMemoryPresence } = await import("./presence/memory.ts");
+    return createMemoryPresence(times);
+  }
+  const { createRedisPresence } = await import("./presence/redis.ts");
+  return createRedisPresence(redis, { prefix: choice.prefix, log, times });
 }
 
 /** Runs `work` until it has succeeded once; calls at the same time share one run. */

@@ -151,6 +151,7 @@ export class BridgeSession implements Publisher {
     this.#over.signal.addEventListener("abort", over);
     if (this.#over.signal.aborted) over();
     // From now on, not from `ready` on: what the broker kept comes before its answer to SUBSCRIBE.
+    this.#devices.connected();
     this.#connection = connection;
     try {
       await connection.ready;

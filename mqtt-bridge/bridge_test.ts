@@ -107,6 +107,34 @@ for (const kind of await brokerKinds()) {
     },
   );
 
+  testWith(
+    kind.service,
+    `a device is not shown what is older than it may see (${kind.name})`,
+    async () => {
+      await using scene = await MqttScene.start(kind);
+      const { room, owner, chat: { chat, db } } = scene;
+      const old = await scene.say("secret"); // 2
+      const [blind, sees] = [await scene.device(), await scene.device(false)]; // 3
+      await db.query("update members set visible_from = joined_seq where principal_id = $1", [
+        blind.id,
+      ]);
+      await scene.bridge();
+      await using first = await scene.connect(blind);
+      await using second = await scene.connect(sees);
+      await editMessage(chat, owner, room, old, { text: "still secret" }); // 4
+      await scene.join(sees); // 5
+      await editMessage(chat, owner, room, old, { text: "not for all" }); // 6
+      const seq = await scene.say("for all"); // 7
+      await until("it arrives", () => seqsOf(first, topics.events(blind.id, room)).includes(seq));
+      await until("it arrives", () => seqsOf(second, topics.events(sees.id, room)).includes(seq));
+      const texts = (device: TestDevice, id: string) =>
+        device.json(topics.events(id, room)).flatMap(({ event }) => event.message?.text ?? []);
+      assertEquals([...new Set(texts(first, blind.id))], ["for all"]);
+      assertEquals([...new Set(texts(second, sees.id))], ["not for all", "for all"]);
+      assertEquals(seqsOf(first, topics.events(blind.id, room)).slice(-4), range(4, 7));
+    },
+  );
+
   testWith(kind.service, `every bad publish is answered by name (${kind.name})`, async () => {
     await using scene = await MqttScene.start(kind);
     const { room } = scene;

@@ -1,4 +1,5 @@
 import type { Buffer } from "node:buffer";
+import { Socket } from "node:net";
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
 import { ConfabError } from "../lib/errors.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
@@ -128,6 +129,9 @@ export class Connection implements Publisher {
       });
       this.ended.then(() => reject(unavailable()));
       this.#client.once("connect", () => {
+        // Or a small packet waits for the acknowledgement of the one before it, up to 40 ms.
+        const { stream } = this.#client;
+        if (stream instanceof Socket) stream.setNoDelay(true);
         const wanted = this.#options.subscriptions.map(({ filter, qos, rh }) =>
           [filter, { qos, rh }] as const
         );

@@ -35,7 +35,7 @@ export class Heads {
     this.#born.clear();
     const publishes: Promise<void>[] = [];
     for (const room of changed) {
-      for (const device of room.devices ?? []) publishes.push(this.#one(device, room));
+      for (const device of room.devices?.keys() ?? []) publishes.push(this.#one(device, room));
     }
     if (born.length > 0) {
       for (const room of this.rooms.values()) {

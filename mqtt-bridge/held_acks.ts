@@ -3,11 +3,16 @@ import type { MqttClient } from "mqtt";
 interface Held {
   messageId: number;
   acknowledged: boolean;
+  sent: boolean;
   /** Milliseconds of performance.now(). */
   since: number;
 }
 
 const OVERTAKEN_AFTER_MS = 1000;
+/** Sent ones that may stay in the list. */
+const SPARE = 1024;
+/** How often acknowledgements look at all that is held, and not only at the first. */
+const FLUSH_EVERY_MS = 10;
 
 // What MQTT.js 5.16.0 calls to write a packet. It is private there, and the only place where the
 // PUBACK of a received message can be caught: handlers/publish.ts writes it as soon as the
@@ -30,7 +35,12 @@ interface Sending {
  */
 export class HeldAcks {
   readonly #send: Sending["_sendPacket"];
-  readonly #held: Held[] = [];
+  /** In the order of arrival; what was sent is taken out now and then. */
+  #held: Held[] = [];
+  /** Everything before it is sent. */
+  #first = 0;
+  #unsent = 0;
+  #flushedAt = -Infinity;
   #open = true;
 
   constructor(client: MqttClient) {
@@ -44,33 +54,48 @@ export class HeldAcks {
 
   /** Remembers a received QoS 1 message, in the order of arrival; the result acknowledges it. */
   hold(messageId: number): () => void {
-    const held: Held = { messageId, acknowledged: false, since: performance.now() };
+    const held: Held = { messageId, acknowledged: false, sent: false, since: performance.now() };
     this.#held.push(held);
+    this.#unsent++;
     return () => {
       held.acknowledged = true;
-      this.flush();
+      this.#sendFirst();
+      if (performance.now() - this.#flushedAt > FLUSH_EVERY_MS) this.flush();
     };
   }
 
   /** The connection has ended: packet ids of it mean nothing on the next. */
   close(): void {
     this.#open = false;
-    this.#held.length = 0;
+    this.#held = [];
   }
 
   /** Sends what may be sent now; to be called about once a second too. */
   flush(): void {
+    this.#sendFirst();
     if (!this.#open) return;
-    const limit = performance.now() - OVERTAKEN_AFTER_MS;
-    let kept = 0;
-    let i = 0;
-    for (; i < this.#held.length; i++) {
+    this.#flushedAt = performance.now();
+    const limit = this.#flushedAt - OVERTAKEN_AFTER_MS;
+    for (let i = this.#first; i < this.#held.length; i++) {
       const held = this.#held[i]!;
-      if (held.acknowledged) {
-        this.#send({ cmd: "puback", messageId: held.messageId, reasonCode: 0 });
-      } else if (held.since < limit) this.#held[kept++] = held;
-      else break;
+      if (held.acknowledged) this.#acknowledge(held);
+      else if (held.since >= limit) break;
     }
-    this.#held.splice(kept, i - kept);
+    if (this.#held.length > 2 * this.#unsent + SPARE) {
+      this.#held = this.#held.filter(({ sent }) => !sent);
+      this.#first = 0;
+    }
+  }
+
+  #sendFirst(): void {
+    if (!this.#open) return;
+    while (this.#held[this.#first]?.acknowledged) this.#acknowledge(this.#held[this.#first++]!);
+  }
+
+  #acknowledge(held: Held): void {
+    if (held.sent) return;
+    held.sent = true;
+    this.#unsent--;
+    this.#send({ cmd: "puback", messageId: held.messageId, reasonCode: 0 });
   }
 }

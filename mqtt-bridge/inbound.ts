@@ -1,11 +1,11 @@
-import { backoffMs, pause } from "../lib/backoff.ts";
-import { ConfabError, type ErrorCode } from "../lib/errors.ts";
+import { ConfabError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { RoomId, SendOk } from "../lib/protocol.ts";
 import { Budget } from "./budget.ts";
 import type { Delivery } from "./delivery.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { Lanes } from "./lanes.ts";
+import { OrderedSends } from "./ordered_sends.ts";
 import { claimedKey, type DeviceMessage, readMessage } from "./payload.ts";
 import type { BridgeActions, Publisher } from "./ports.ts";
 import { answerRequest } from "./requests.ts";
@@ -29,26 +29,19 @@ export interface InboundOptions {
 type SendTopic = { kind: "send"; device: string; room: string };
 type WorkTopic = SendTopic | { kind: "requests"; device: string };
 
-/** Failures that may pass by themselves: the message is tried again, not refused. */
-const PASSING: ReadonlySet<ErrorCode> = new Set([
-  "unavailable",
-  "overloaded",
-  "restarting",
-  "outcome_unknown",
-]);
-const TRIES_OF_INTERNAL = 3;
-const TRIES_AT_QOS_0 = 5;
-
 /**
  * Takes what devices publish to the rooms. One device's messages to one room are stored in the
  * order in which they came, also through retries; everything else runs side by side. The broker
  * is acknowledged after the commit, or after the refusal has been published.
  */
 export class Inbound {
-  readonly #lanes = new Lanes();
+  readonly #requests = new Lanes();
+  readonly #sends: OrderedSends;
   readonly #answers = new Budget({ count: 1024, bytes: 4 * 1024 * 1024 });
 
-  constructor(private readonly o: InboundOptions) {}
+  constructor(private readonly o: InboundOptions) {
+    this.#sends = new OrderedSends(o);
+  }
 
   /** Works on one delivery; resolves when nothing more will be done with it. Never rejects. */
   async accept(delivery: Delivery): Promise<void> {
@@ -75,60 +68,35 @@ export class Inbound {
 
   async #work(topic: WorkTopic, delivery: Delivery): Promise<void> {
     const { device } = topic;
-    const grant = this.o.devices.take(device);
+    const grant = this.o.devices.take(device, delivery.qos);
     if (!grant.granted) {
       const error = new ConfabError("rate_limited", undefined, { retryAfter: grant.retryAfter });
       return await this.#refuse(topic, delivery, error);
     }
-    if (topic.kind === "requests") {
-      return await this.#lanes.run(device, () => answerRequest(this.o, device, delivery));
-    }
-    const lane = `${device}/${topic.room}`;
-    const { answered } = await this.#lanes.run(lane, () => this.#send(topic, delivery));
-    await answered;
+    if (topic.kind === "send") return await this.#send(topic, delivery);
+    await this.#requests.run(device, () => answerRequest(this.o, device, delivery));
   }
 
-  /** Resolves when the next message of the lane may be stored; `answered`: when the device is told. */
-  async #send(topic: SendTopic, delivery: Delivery): Promise<{ answered?: Promise<void> }> {
+  async #send(topic: SendTopic, delivery: Delivery): Promise<void> {
     const { device, room } = topic;
     let message: DeviceMessage;
     let stored: SendOk;
     try {
       message = readMessage(delivery.payload, delivery.properties);
-      stored = await this.#store(device, room, message, delivery.qos);
+      stored = await this.#sends.store(device, room, message, delivery);
     } catch (error) {
       if (!this.o.signal.aborted) await this.#refuse(topic, delivery, error);
-      return {};
+      return;
     }
-    delivery.acknowledge();
     this.o.onStored(room, stored.seq);
     const receipt = JSON.stringify({ clientId: message.clientId, room, ...stored });
+    // Before the acknowledgement, so that a broker that takes no receipts sends nothing more.
     const release = await this.#answers.take(receipt.length);
+    // Written ahead of the acknowledgement: when we are killed now, a broker that has not read the
+    // receipt delivers the message again.
     const answered = this.#respond(device, delivery, receipt).finally(release);
-    answered.catch(() => {}); // seen by whoever waits for it
-    return { answered };
-  }
-
-  async #store(
-    device: string,
-    room: RoomId,
-    { clientId, body }: DeviceMessage,
-    qos: number,
-  ): Promise<SendOk> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        const principal = await this.o.devices.principal(device);
-        if (principal === undefined) throw new ConfabError("unauthenticated");
-        return await this.o.actions.send(principal, room, clientId, body);
-      } catch (error) {
-        if (!mayPass(error, attempt, qos)) throw error;
-        if (attempt === 1) {
-          this.o.log.debug("A device's message must be tried again", { device, room, error });
-        }
-        await pause(backoffMs(attempt, { baseMs: 50, capMs: 5000 }), this.o.signal);
-        if (this.o.signal.aborted) throw error;
-      }
-    }
+    delivery.acknowledge();
+    await answered;
   }
 
   async #respond(device: string, delivery: Delivery, receipt: string): Promise<void> {
@@ -173,14 +141,6 @@ export class Inbound {
       });
     delivery.acknowledge();
   }
-}
-
-function mayPass(error: unknown, attempt: number, qos: number): boolean {
-  if (qos === 0 && attempt >= TRIES_AT_QOS_0) return false;
-  if (!(error instanceof ConfabError) || error.code === "internal") {
-    return attempt < TRIES_OF_INTERNAL;
-  }
-  return PASSING.has(error.code);
 }
 
 function isUnavailable(error: unknown): boolean {

@@ -21,7 +21,7 @@ interface Fixture {
   // deno-lint-ignore no-explicit-any -- tests look at fields of what was published
   published: { topic: string; payload: any }[];
   stop: AbortController;
-  deliver(room: string, text: string, qos?: 0 | 1): Promise<void>;
+  deliver(room: string, text: string, qos?: 0 | 1, responseTopic?: string): Promise<void>;
 }
 
 function fixture(
@@ -36,10 +36,23 @@ function fixture(
   const actions: BridgeActions = {
     device: (id): Promise<Principal> =>
       Promise.resolve({ id, kind: "device", name: "d", role: "device" }),
-    async send(_device, _room, _clientId, body): Promise<SendOk> {
-      await send(body.text!, ++calls);
-      stored.push(body.text!);
-      return { seq: stored.length, at: new Date().toISOString(), duplicate: false };
+    // As the appender does it: what fails and may pass takes all behind it along.
+    async send(_device, _room, messages) {
+      let failed: unknown;
+      const results: PromiseSettledResult<SendOk>[] = [];
+      for (const { body } of messages) {
+        try {
+          if (failed !== undefined) throw failed;
+          await send(body.text!, ++calls);
+          stored.push(body.text!);
+          const value = { seq: stored.length, at: new Date().toISOString(), duplicate: false };
+          results.push({ status: "fulfilled", value });
+        } catch (reason) {
+          if (reason instanceof ConfabError && reason.code !== "read_only") failed = reason;
+          results.push({ status: "rejected", reason });
+        }
+      }
+      return results;
     },
     log: () => Promise.reject(new ConfabError("unavailable")),
   };
@@ -58,13 +71,13 @@ function fixture(
     onBirth: () => {},
     onStored: () => {},
   });
-  const deliver = (room: string, text: string, qos: 0 | 1 = 1) => {
+  const deliver = (room: string, text: string, qos: 0 | 1 = 1, responseTopic?: string) => {
     const delivery: Delivery = {
       topic: topics.send(device, room),
       payload: new TextEncoder().encode(text),
       qos,
       retained: false,
-      properties: {},
+      properties: responseTopic === undefined ? {} : { responseTopic },
       acknowledge: () => acknowledged.push(text),
     };
     return inbound.accept(delivery);
@@ -79,7 +92,7 @@ Deno.test("what may pass is tried again, in order, and acknowledged only when st
     if (text === "1" && call < 4) {
       return failing(call % 2 === 0 ? "unavailable" : "outcome_unknown");
     }
-    assertEquals(f.acknowledged, f.stored);
+    assertEquals(f.acknowledged, []);
   });
   const room = newId();
   await Promise.all(["1", "2", "3"].map((text) => f.deliver(room, text)));
@@ -119,10 +132,51 @@ Deno.test("what fails for good is refused by name and acknowledged after that", 
   assertEquals([payload.code, payload.clientId, payload.room], ["read_only", "k", room]);
 });
 
+Deno.test("the receipt goes ahead of the acknowledgement, which does not wait for it", async () => {
+  const gate = Promise.withResolvers<void>();
+  const acknowledgedAtReceipt: number[] = [];
+  const f = fixture(() => {}, {
+    publish: () => {
+      acknowledgedAtReceipt.push(f.acknowledged.length);
+      return gate.promise;
+    },
+  });
+  const done = f.deliver(newId(), "x");
+  await until("it is acknowledged", () => f.acknowledged.length === 1);
+  assertEquals(acknowledgedAtReceipt, [0]);
+  gate.resolve();
+  await done;
+});
+
+Deno.test("a response topic that is not the device's own to read is ignored", async () => {
+  const f = fixture(() => {});
+  const [room, mine] = [newId(), `${topics.responses(device)}/mine`];
+  const others = [topics.send(device, room), topics.requests(device), topics.receipts(newId())];
+  for (const topic of [...others, mine]) await f.deliver(room, topic, 1, topic);
+  const receipts = [1, 2, 3, 4].map(() => topics.receipts(device));
+  assertEquals(f.published.map(({ topic }) => topic), [...receipts, mine]);
+});
+
 Deno.test("a refusal that cannot be told is not acknowledged, so it comes again", async () => {
   const f = fixture(() => failing("read_only"), { publish: () => failing("unavailable") });
   await f.deliver(newId(), "x");
   assertEquals(f.acknowledged, []);
+});
+
+Deno.test("a request whose answer the broker refuses holds no place", async () => {
+  for (const code of ["forbidden", "unavailable"] as const) {
+    const f = fixture(() => {}, { publish: () => failing(code) });
+    let acknowledged = 0;
+    await f.inbound.accept({
+      topic: topics.requests(device),
+      payload: new TextEncoder().encode("{}"),
+      qos: 1,
+      retained: false,
+      properties: {},
+      acknowledge: () => acknowledged++,
+    });
+    assertEquals([code, acknowledged], [code, code === "forbidden" ? 1 : 0]);
+  }
 });
 
 Deno.test("an unknown failure is tried three times and leaves as internal", async () => {

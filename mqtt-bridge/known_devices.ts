@@ -12,6 +12,10 @@ interface Known {
 const TTL_MS = 30_000;
 const UNKNOWN_TTL_MS = 2000;
 const MAX_DEVICES = 20_000;
+/** So much of one device may have waited at the broker, at its full rate; by default all of its queue. */
+const LATE_SECONDS = 600;
+/** How long after the connection to the broker what comes may have waited for it. */
+const LATE_MS = 60_000;
 
 /**
  * What the bridge remembers of devices between two messages: who they are, so that a message costs
@@ -21,6 +25,9 @@ const MAX_DEVICES = 20_000;
 export class KnownDevices {
   readonly #known = new Map<string, Known>();
   readonly #buckets = new Map<string, TokenBucket>();
+  /** What was granted beyond the rate since the connection began. */
+  readonly #late = new Map<string, number>();
+  #lateUntil = -Infinity;
 
   constructor(
     private readonly actions: Pick<BridgeActions, "device">,
@@ -37,11 +44,22 @@ export class KnownDevices {
     return principal;
   }
 
-  /** Takes one publish from the device's quota. */
-  take(id: string): Grant {
+  /** The connection to the broker is new: what waited for it comes at once, also once more. */
+  connected(): void {
+    this.#late.clear();
+    this.#lateUntil = performance.now() + LATE_MS;
+  }
+
+  /** Takes one publish from the device's quota; at QoS 0 nothing waits for a connection. */
+  take(id: string, qos: number): Grant {
     const bucket = this.#buckets.get(id) ?? new TokenBucket(this.rate);
     remember(this.#buckets, id, bucket);
-    return bucket.take();
+    const grant = bucket.take();
+    if (grant.granted || qos === 0 || performance.now() > this.#lateUntil) return grant;
+    const late = (this.#late.get(id) ?? 0) + 1;
+    if (late > this.rate.perSecond * LATE_SECONDS) return grant;
+    remember(this.#late, id, late);
+    return { granted: true, retryAfter: 0 };
   }
 
   /** The device has changed: ask again. */

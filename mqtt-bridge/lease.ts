@@ -37,7 +37,7 @@ export async function acquireLease(
       const term = await store.takeLease(name, holder, ttlMs);
       if (term !== undefined) return hold(options, { name, holder, term }, askedAt);
       failures = 0;
-      await pause(renewMs * (0.5 + Math.random()), signal);
+      await pause(renewMs * (0.25 + Math.random() * 0.25), signal);
     } catch (error) {
       if (++failures === 3) options.log.warn("The lease cannot be asked for", { name, error });
       await pause(backoffMs(failures, { baseMs: 100, capMs: 5000 }), signal);

@@ -45,7 +45,11 @@ export class Outbound {
 
   /** Runs until the signal; then what was delivered is stored once more. */
   async run(): Promise<void> {
-    await Promise.all([this.#beaconLoop(), this.#tickLoop()]);
+    await Promise.all([
+      this.#beaconLoop(),
+      this.#each(TICK_MS, "Heads", () => this.#heads.tick()),
+      this.#each(TICK_MS, "Cursors", () => this.#checkpoint()),
+    ]);
     for (const room of this.#rooms.values()) room.unwatch?.();
     await this.#checkpoint().catch(() => {});
   }
@@ -107,16 +111,13 @@ export class Outbound {
     }
   }
 
-  async #tickLoop(): Promise<void> {
-    while (!this.o.signal.aborted) {
-      await pause(TICK_MS, this.o.signal);
-      if (this.o.signal.aborted) return;
-      const done = await Promise.allSettled([this.#heads.tick(), this.#checkpoint()]);
-      for (const one of done) {
-        if (one.status === "rejected") {
-          this.o.log.warn("Cursors or heads wait for the next second", { error: one.reason });
-        }
-      }
+  /** Not one loop for both: a broker that takes no heads must not keep the cursors back. */
+  async #each(ms: number, what: string, work: () => Promise<void>): Promise<void> {
+    const { signal, log } = this.o;
+    while (!signal.aborted) {
+      await pause(ms, signal);
+      if (signal.aborted) return;
+      await work().catch((error) => log.warn(`${what} wait for the next second`, { error }));
     }
   }
 

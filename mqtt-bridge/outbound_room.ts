@@ -1,4 +1,5 @@
 import type { LogEntry, PrincipalId, RoomId } from "../lib/protocol.ts";
+import { concealBefore } from "../lib/store/entry_rows.ts";
 
 /** A message for one device. */
 export interface Outgoing {
@@ -16,8 +17,10 @@ export class OutboundRoom {
   target = 0;
   saved: number | undefined;
   epoch = "";
-  /** Undefined until read: the devices at the cursor. */
-  devices: Set<PrincipalId> | undefined;
+  /** Undefined until read: the devices at the cursor, and from which seq on each sees the room. */
+  devices: Map<PrincipalId, number> | undefined;
+  /** The same, somewhat later: an entry with which a device comes does not say what it may see. */
+  joiners: ReadonlyMap<PrincipalId, number> = new Map();
   /** Its entries are being delivered. */
   busy = false;
   /** It is not looked after any more. */
@@ -33,15 +36,17 @@ export class OutboundRoom {
   apply(entry: LogEntry): { outgoing: Outgoing[]; gone: PrincipalId | undefined } {
     const devices = this.devices!;
     const { event } = entry;
-    if (event.type === "member.joined" && event.member.principal.kind === "device") {
-      devices.add(event.member.principal.id);
-    }
-    const sender = "message" in event ? event.message.sender.id : undefined;
+    const joined = joinedDevice(entry);
+    // One that has gone since has no membership to look at: it counts as seeing all.
+    if (joined !== undefined) devices.set(joined, this.joiners.get(joined) ?? 1);
+    const message = "message" in event ? event.message : undefined;
     const forAll = devices.size > 0 ? encode(withoutClientId(entry)) : "";
-    const outgoing = [...devices].map((device) => ({
-      device,
-      payload: device === sender ? encode(entry) : forAll,
-    }));
+    const outgoing = [...devices].map(([device, visibleFrom]) => {
+      if (message !== undefined && message.seq < visibleFrom) {
+        return { device, payload: encode(withoutClientId(concealBefore(entry, visibleFrom))) };
+      }
+      return { device, payload: device === message?.sender.id ? encode(entry) : forAll };
+    });
     let gone: PrincipalId | undefined;
     if (event.type === "member.left" || event.type === "member.removed") {
       if (event.principal.kind === "device") gone = event.principal.id;
@@ -49,6 +54,12 @@ export class OutboundRoom {
     }
     return { outgoing, gone };
   }
+}
+
+/** The device that came with this entry. */
+export function joinedDevice({ event }: LogEntry): PrincipalId | undefined {
+  if (event.type !== "member.joined" || event.member.principal.kind !== "device") return undefined;
+  return event.member.principal.id;
 }
 
 function encode({ room, epoch, seq, event }: LogEntry): string {

@@ -5,8 +5,15 @@ import type { LogEntry, MessageBody, PrincipalId, RoomId, SendOk } from "../lib/
 export interface BridgeActions {
   /** The device as who it acts; undefined when it is unknown or disabled. */
   device(id: PrincipalId): Promise<Principal | undefined>;
-  /** Stores a message; resolves after the commit. Throws ConfabError. */
-  send(device: Principal, room: RoomId, clientId: string, body: MessageBody): Promise<SendOk>;
+  /**
+   * Stores messages in this order; resolves after the commits with what became of each. When one
+   * failed in a way that may pass, none behind it was stored, unless it had been stored before.
+   */
+  send(
+    device: Principal,
+    room: RoomId,
+    messages: { clientId: string; body: MessageBody }[],
+  ): Promise<PromiseSettledResult<SendOk>[]>;
   /** The log after a cursor, as the device may see it. Throws ConfabError. */
   log(
     device: Principal,
@@ -51,7 +58,7 @@ export interface BridgeStore {
   /** Rooms with device members, and rooms with a cursor; `epoch` names the present history. */
   rooms(): Promise<{ epoch: string; rooms: BridgeRoom[] }>;
   /** Who of the members was a device when the log stood at `seq`. */
-  devicesAt(room: RoomId, seq: number): Promise<PrincipalId[]>;
+  devicesAt(room: RoomId, seq: number): Promise<{ id: PrincipalId; visibleFrom: number }[]>;
   /** The first `limit` entries after a seq, as they are now, with the clientId of every message. */
   entries(room: RoomId, after: number, limit: number): Promise<LogEntry[]>;
   /** Stores cursors while the lease holds; false: it does not, and nothing was stored. */

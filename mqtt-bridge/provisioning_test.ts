@@ -43,6 +43,15 @@ testWith(
   },
 );
 
+testWith(mosquitto, "hundreds of devices fit into a broker as it is shipped", async () => {
+  await using broker = await startMosquitto();
+  const devices = Array.from({ length: 300 }, () => live(newId()));
+  await withDynamicSecurity(bridgeOf(broker), (dynsec) => dynsec.reconcile(devices));
+  await using first = await connect(broker, devices[0]!.id);
+  await using last = await connect(broker, devices.at(-1)!.id);
+  assert(!first.closed && !last.closed);
+});
+
 testWith(mosquitto, "ensure() makes, rotates and removes one device", async () => {
   await using broker = await startMosquitto();
   const id = newId();

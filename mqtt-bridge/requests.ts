@@ -39,11 +39,12 @@ export async function answerRequest(
     : topics.responses(device);
   const options = correlationData === undefined ? {} : { correlationData };
   const payload = JSON.stringify(requestId === undefined ? answer : { requestId, ...answer });
-  await publisher.publish(
-    requestId === undefined ? topics.errors(device) : topic,
-    payload,
-    options,
-  );
+  await publisher.publish(requestId === undefined ? topics.errors(device) : topic, payload, options)
+    .catch((error) => {
+      if (!(error instanceof ConfabError) || error.code !== "forbidden") throw error;
+      // For good: unacknowledged, it would hold a place in the bridge's window.
+      context.log.error("The broker refuses an answer to a device", { device, error });
+    });
   delivery.acknowledge();
 }
 

@@ -3,7 +3,7 @@ import { ConfabError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { LogEntry, PrincipalId } from "../lib/protocol.ts";
 import { Budget } from "./budget.ts";
-import type { OutboundRoom } from "./outbound_room.ts";
+import { joinedDevice, type OutboundRoom } from "./outbound_room.ts";
 import type { BridgeStore, Publisher } from "./ports.ts";
 import type { Topics } from "./topics.ts";
 
@@ -72,7 +72,7 @@ export class RoomDelivery {
       const release = await this.#pages.take(0);
       try {
         if (room.devices === undefined) {
-          room.devices = new Set(await this.o.store.devicesAt(room.id, room.cursor));
+          room.devices = await this.#devicesAt(room, room.cursor);
           this.onMoved(room);
         }
         if (room.cursor >= room.target) return;
@@ -102,10 +102,17 @@ export class RoomDelivery {
       room.target = room.cursor; // the notice was wrong
       return;
     }
+    if (entries.some(joinedDevice)) room.joiners = await this.#devicesAt(room, last.seq);
     await Promise.all(await this.#publishAll(room, entries));
     room.cursor = last.seq;
     room.epoch = last.epoch;
     this.onMoved(room);
+  }
+
+  /** The devices when the log stood at `seq`, and from which seq on each sees the room. */
+  async #devicesAt({ id }: OutboundRoom, seq: number): Promise<Map<PrincipalId, number>> {
+    const devices = await this.o.store.devicesAt(id, seq);
+    return new Map(devices.map(({ id, visibleFrom }) => [id, visibleFrom]));
   }
 
   /** Publishes in order; resolves when all are on their way, with what to wait for. */

@@ -26,6 +26,9 @@ export const DOWN = [
   "errors",
 ] as const;
 
+/** Below the device's own. Brokers end the connection that publishes to a deep one: after 200 levels. */
+const MAX_RESPONSE_LEVELS = 16;
+
 /** A topic that a device writes and this bridge understands. */
 export type UpTopic =
   | { kind: "send"; device: string; room: string }
@@ -123,6 +126,7 @@ export class Topics {
   mayRespondOn(device: string, topic: string): boolean {
     if (topic.length > 512 || /[+#\0]/.test(topic)) return false;
     const own = this.own(device);
+    if (topic.slice(own.length).split("/").length > MAX_RESPONSE_LEVELS) return false;
     return topic === `${own}receipts` || topic === `${own}responses` ||
       topic.startsWith(`${own}responses/`);
   }

@@ -109,6 +109,7 @@ Deno.test("response topics lie under the device's own responses or are its recei
       `${own}responses/#`,
       `${topics.own(other)}responses`,
       `${own}responsesx`,
+      `${own}responses${"/".repeat(16)}`,
       "x",
     ]
   ) assert(!topics.mayRespondOn(device, topic), topic);

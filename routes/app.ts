@@ -1,6 +1,7 @@
 import type { Context, Hono } from "hono";
 import { ConfabError } from "../lib/errors.ts";
 import { Quota } from "../lib/limits/quota.ts";
+import { admit } from "./admission.ts";
 import { Api } from "./api.ts";
 import { authRoutes } from "./auth.ts";
 import type { AppEnv, RouteContext } from "./context.ts";
@@ -13,6 +14,7 @@ import { liveRoutes } from "./live.ts";
 import { memberRoutes } from "./members.ts";
 import { messageRoutes } from "./messages.ts";
 import { pageRoutes } from "./page.ts";
+import { presenceRoutes } from "./presence.ts";
 import { answerError, problemResponse } from "./problem.ts";
 import { observe } from "./request_log.ts";
 import { roomRoutes } from "./rooms.ts";
@@ -32,6 +34,7 @@ export function createApi(context: RouteContext): Api {
   });
   app.use(observe(context));
   app.use(protect);
+  app.use(admit);
   app.use(identify);
   app.onError(answerError);
   app.notFound((c) => nothingHere(app, c));
@@ -40,6 +43,7 @@ export function createApi(context: RouteContext): Api {
   userRoutes(api);
   roomRoutes(api);
   memberRoutes(api);
+  presenceRoutes(api);
   messageRoutes(api);
   deviceRoutes(api);
   healthRoutes(api, context);

@@ -47,7 +47,7 @@ const SAYING: Record<Exclude<ServerFrame["type"], "ok">, string> = {
   ready: "The first frame: who one is, and within which limits",
   error: "A frame was refused, or the connection is about to end",
   event: "An entry of the log of a joined room",
-  signal: "Somebody is typing, or has read; never replayed",
+  signal: "Somebody is typing, has read, comes or goes; never replayed",
   pong: "The answer to ping",
   heads: "How far changed rooms have come: join again from the cursor when something is missing",
   evicted: "The room is not followed any more",

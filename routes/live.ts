@@ -26,7 +26,13 @@ export function liveRoutes(api: Api, live: SocketContext): void {
         peer: idSchema.optional().meta({ description: "Opens and joins the direct room" }),
       }),
       responses: { 101: { description: "The connection is a WebSocket now" } },
-      errors: ["upgrade_required", "unauthenticated", "ticket_invalid", "origin_not_allowed"],
+      errors: [
+        "upgrade_required",
+        "unauthenticated",
+        "ticket_invalid",
+        "origin_not_allowed",
+        "overloaded",
+      ],
     },
     (c) => {
       refuseHead(c);
@@ -49,7 +55,7 @@ export function liveRoutes(api: Api, live: SocketContext): void {
         epoch: epochSchema.exactOptional(),
       }),
       responses: { 200: { description: "The stream", mediaType: "text/event-stream" } },
-      errors: ["not_found", "invalid_cursor"],
+      errors: ["not_found", "invalid_cursor", "overloaded"],
     },
     async (c) => {
       refuseHead(c);

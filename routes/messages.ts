@@ -67,7 +67,8 @@ function readRoutes(api: Api): void {
     tag: "Messages",
     summary: "Messages, oldest first",
     description: "The newest, those just before `before`, or those just after `after`, from one " +
-      "snapshot. `hasMore` looks in the same direction.",
+      "snapshot. `hasMore` looks in the same direction; a page of large messages may be shorter " +
+      "than `limit`.",
     access: "signed-in",
     params: roomParams,
     query: z.strictObject({ before: seq.exactOptional(), after: seq.exactOptional(), limit })
@@ -100,7 +101,8 @@ function readRoutes(api: Api): void {
     tag: "Messages",
     summary: "Every change after a cursor, oldest first",
     description: "Applied to any page of messages, the entries after it make it equal to a fresh " +
-      "read. `epoch_changed`: the cursor leads nowhere, load the room again.",
+      "read. `epoch_changed`: the cursor leads nowhere, load the room again. A page of large entries " +
+      "may be shorter than `limit`: go on while `hasMore`.",
     access: "signed-in",
     params: roomParams,
     query: z.strictObject({

@@ -3,14 +3,16 @@ import {
   epoch,
   id,
   logEntry,
+  memberPresence,
   message,
+  presenceState,
   publicPrincipal,
   roomRole,
   roomSettings,
   seq,
   timestamp,
 } from "../lib/entry_schemas.ts";
-import type { JoinedRoom, Room } from "../lib/protocol.ts";
+import type { JoinedRoom, Room, RoomPresence } from "../lib/protocol.ts";
 
 /** What the server answers over HTTP, in the manner of lib/entry_schemas.ts. */
 
@@ -49,6 +51,14 @@ export const messagePage = z.object({ messages: z.array(message), ...page })
 /** Log entries, oldest first. */
 export const logPage = z.object({ entries: z.array(logEntry), ...page }).meta({ id: "LogPage" });
 
+/** Who of the people in a room is online. */
+export const roomPresence = z.object({
+  state: presenceState,
+  items: z.array(memberPresence).meta({
+    description: "Everybody who is no device; empty unless `known`",
+  }),
+}).meta({ id: "RoomPresence" });
+
 /** RFC 9457. */
 export const problem = z.object({
   type: z.string().meta({ description: "Leads to the description of the code" }),
@@ -74,7 +84,8 @@ export function listOf<T extends z.ZodType>(item: T) {
 }
 
 type Equal<A, B> = [A, B] extends [B, A] ? true : never;
-[true, true] satisfies [
+[true, true, true] satisfies [
   Equal<z.output<typeof room>, Room>,
+  Equal<z.output<typeof roomPresence>, RoomPresence>,
   Equal<z.output<typeof joinedRoom>, JoinedRoom>,
 ];

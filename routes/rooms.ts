@@ -146,7 +146,7 @@ function standingRoutes(api: Api): void {
     access: "signed-in",
     params: roomParams,
     responses: { 200: { description: "Joined, now or before", schema: mine } },
-    errors: ["direct_room"],
+    errors: ["not_a_member", "direct_room"],
   }, async ({ context, principal, params }) => ({
     status: 200,
     body: { room: await joinRoom(context.chat, principal, params.room) },

@@ -3,7 +3,9 @@ import {
   epoch,
   id,
   logEntry,
+  memberPresence,
   message,
+  presenceState,
   publicPrincipal,
   roomRole,
   seq,
@@ -29,6 +31,7 @@ const limits = z.object({
   textBytes: count,
   dataBytes: count,
   replayEntries: count.meta({ description: "Entries that one join replays at most" }),
+  presenceMembers: count.meta({ description: "People in the largest rooms that have presence" }),
 }).meta({ id: "Limits" });
 
 /** Where a room stands when it is joined, on a socket or a stream. */
@@ -84,6 +87,13 @@ export const signalFrame = z.object({
   signal: z.discriminatedUnion("type", [
     z.object({ type: z.literal("typing"), principal: publicPrincipal }),
     z.object({ type: z.literal("receipt"), principal: publicPrincipal, read: seq }),
+    z.object({
+      type: z.literal("presence"),
+      state: presenceState,
+      changes: z.array(memberPresence).meta({
+        description: "Everybody when the state was not `known` before; empty when it is not now",
+      }),
+    }),
   ]),
 });
 
@@ -95,7 +105,7 @@ export const SERVER_FRAMES = {
     principal: publicPrincipal,
     epoch,
     limits,
-    features: z.array(z.string()).meta({ examples: [["batch", "resume", "heads"]] }),
+    features: z.array(z.string()).meta({ examples: [["batch", "resume", "heads", "presence"]] }),
     expiresAt: timestamp,
   }),
   ok: z.looseObject(ok),

@@ -9,9 +9,10 @@ import { SocketConnection } from "./socket_connection.ts";
 const OPEN_MS = 10_000;
 
 /**
- * Answers `GET /v1/socket`. Identity, origin and limits are settled on the HTTP request: what is
- * refused is a ConfabError that the caller renders as a problem document, and no upgrade happens.
- * `?peer=` opens the direct room with that user and joins it at once.
+ * Answers `GET /v1/socket`. Origin, whether the node takes connections at all, identity and limits
+ * are settled on the HTTP request, in this order: what is refused is a ConfabError that the caller
+ * renders as a problem document, and no upgrade happens. `?peer=` opens the direct room with that
+ * user and joins it at once.
  */
 export async function upgradeSocket(
   context: SocketContext,
@@ -28,9 +29,11 @@ export async function upgradeSocket(
   if (offered !== null && !protocols.includes(SUBPROTOCOL)) {
     throw new ConfabError("invalid_request", `The subprotocol is ${SUBPROTOCOL}`);
   }
-  const principal = await identify(context, request, url);
-  const peer = await peerRoom(context, principal, url.searchParams.get("peer"));
-  const slot = context.connections.admit(principal.id, address);
+  const { principal, peer, slot } = await context.admission.during(async () => {
+    const principal = await identify(context, request, url);
+    const peer = await peerRoom(context, principal, url.searchParams.get("peer"));
+    return { principal, peer, slot: context.connections.admit(principal.id, address) };
+  });
   try {
     const { socket, response } = Deno.upgradeWebSocket(request, {
       idleTimeout: 30,

@@ -39,6 +39,8 @@ export class SocketConnection implements Connection, Subscriber {
   #refused = 0;
   #inFlight = 0;
   #done = false;
+  /** What was buffered when it ended: a socket that is closing does not say any more. */
+  #leftBytes = 0;
   #expiry: ReturnType<typeof setTimeout> | undefined;
   #lingering: ReturnType<typeof setTimeout> | undefined;
   /** Ends it, once what was asked before has been answered. */
@@ -56,7 +58,7 @@ export class SocketConnection implements Connection, Subscriber {
     this.#outbox = new Outbox(
       { write: (frame) => this.#write(frame), buffered: () => socket.bufferedAmount },
       context.hub.turn,
-      limits.outboxBytes,
+      () => context.connections.outboxBytes,
       () => this.close("slow_consumer"),
     );
     this.#frames = new TokenBucket({
@@ -70,17 +72,22 @@ export class SocketConnection implements Connection, Subscriber {
     return this.#done;
   }
 
+  get bufferedBytes(): number {
+    return this.#done ? this.#leftBytes : this.socket.bufferedAmount;
+  }
+
   /** Greets the client; `peer` is a room to join at once. */
   open(peer: RoomId | undefined): void {
     this.slot.occupy(this);
     if (this.#done) return;
+    this.context.presence.opened(this.principal.id, this.id);
     this.send({
       type: "ready",
       connection: this.id,
       principal: shown(this.principal),
       epoch: this.context.epoch.value,
       limits: told(this.context.config.limits),
-      features: ["batch", "resume", "heads"],
+      features: ["batch", "resume", "heads", "presence"],
       expiresAt: new Date(this.principal.expiresAt ?? Date.now()).toISOString(),
     });
     this.setPrincipal(this.principal);
@@ -151,6 +158,7 @@ export class SocketConnection implements Connection, Subscriber {
   }
 
   entries(batch: Batch): void {
+    this.context.presence.entries(batch);
     this.#outbox.push(batch);
   }
 
@@ -215,7 +223,9 @@ export class SocketConnection implements Connection, Subscriber {
   /** Leaves everything at once; doing it again changes nothing. */
   #leave(): void {
     if (this.#done) return;
+    this.#leftBytes = this.socket.bufferedAmount;
     this.#done = true;
+    this.context.presence.closed(this.id);
     clearTimeout(this.#expiry);
     this.#outbox.close();
     for (const { subscription } of this.rooms.values()) {
@@ -251,7 +261,7 @@ function shown({ id, kind, name }: Principal) {
 
 function told(limits: Limits): Limits {
   const { sendsPerSecond, sendBurst, joinedRooms, socketsPerPrincipal, socketsPerAddress } = limits;
-  const { frameBytes, textBytes, dataBytes, replayEntries } = limits;
+  const { frameBytes, textBytes, dataBytes, replayEntries, presenceMembers } = limits;
   return {
     sendsPerSecond,
     sendBurst,
@@ -262,5 +272,6 @@ function told(limits: Limits): Limits {
     textBytes,
     dataBytes,
     replayEntries,
+    presenceMembers,
   };
 }

@@ -2,8 +2,10 @@ import type { Principal } from "../lib/auth/principal.ts";
 import type { ChatContext } from "../lib/chat/context.ts";
 import type { Config } from "../lib/config.ts";
 import type { Log } from "../lib/log.ts";
+import type { Admission } from "../lib/realtime/admission.ts";
 import type { Connections } from "../lib/realtime/connections.ts";
 import type { Hub } from "../lib/realtime/hub.ts";
+import type { NodePresence } from "../lib/realtime/node_presence.ts";
 
 /** What sockets and streams work with. */
 export interface SocketContext {
@@ -11,6 +13,9 @@ export interface SocketContext {
   chat: ChatContext;
   hub: Hub;
   connections: Connections;
+  /** Whether the node takes new connections. */
+  admission: Admission;
+  presence: NodePresence;
   /** Says whose an access token is. Throws `token_invalid`, `token_expired`, `session_revoked`. */
   authenticate(bearer: string): Promise<Principal>;
   /** Uses up a connection ticket. Throws `ticket_invalid`. */

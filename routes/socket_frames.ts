@@ -60,7 +60,10 @@ async function join(socket: SocketConnection, frame: Frame<"join">): Promise<voi
     });
     // Evicted by the very first entries.
     if (rooms.get(room) !== joining) context.hub.leave(subscription);
-    else joining.subscription = subscription;
+    else {
+      joining.subscription = subscription;
+      context.presence.look(subscription);
+    }
   } catch (error) {
     if (rooms.get(room) === joining) rooms.delete(room);
     throw error;

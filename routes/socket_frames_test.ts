@@ -8,6 +8,7 @@ import { createRoom } from "../lib/chat/rooms.ts";
 import { readConfig } from "../lib/config.ts";
 import { Connections } from "../lib/realtime/connections.ts";
 import { Hub } from "../lib/realtime/hub.ts";
+import { createNodePresence } from "../lib/realtime/node_presence.ts";
 import { SocketConnection } from "./socket_connection.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
@@ -31,7 +32,12 @@ async function scene({ chat, db }: ChatScene, messages: number) {
   const connections = new Connections(config.limits);
   const unused = () => Promise.reject(new Error("unused"));
   const connection = new SocketConnection(
-    { config, chat, hub, connections, epoch, log, authenticate: unused, redeemTicket: unused },
+    {
+      ...{ config, chat, hub, connections, epoch, log },
+      admission: undefined as never, // it is beyond that
+      presence: createNodePresence({ chat, maxMembers: 0 }),
+      ...{ authenticate: unused, redeemTicket: unused },
+    },
     socket,
     owner,
     connections.admit(owner.id, "address"),

@@ -1,5 +1,6 @@
 import type { Principal } from "../lib/auth/principal.ts";
 import { CLOSE, type CloseName, ConfabError, type ErrorCode } from "../lib/errors.ts";
+import { newId } from "../lib/ids.ts";
 import type { RoomId } from "../lib/protocol.ts";
 import type { Batch } from "../lib/realtime/batch.ts";
 import type { Connection, Slot } from "../lib/realtime/connections.ts";
@@ -16,7 +17,7 @@ const CHUNK_CHARS = 65_536;
  * Answers `GET /v1/rooms/{room}/stream`: the log of a room as Server-Sent Events (WHATWG HTML,
  * section 9.2). Entries are plain messages with the id `epoch:seq`; other events are `ready`
  * (the answer of a join), `reset` (load the room again), `signal`, `evicted` and `closing`.
- * Throws `not_found`, and what Connections.admit() refuses with.
+ * Throws `not_found`, and what Admission and Connections.admit() refuse with.
  */
 export async function openStream(
   context: SocketContext,
@@ -25,7 +26,9 @@ export async function openStream(
   room: RoomId,
   cursor: Cursor | undefined,
 ): Promise<Response> {
-  const slot = context.connections.admit(principal.id, address);
+  const slot = await context.admission.during(() =>
+    Promise.resolve(context.connections.admit(principal.id, address))
+  );
   const stream = new RoomStream(context, principal, slot);
   try {
     await stream.join(room, cursor);
@@ -57,7 +60,10 @@ export function streamCursor(
 }
 
 class RoomStream implements Connection, Subscriber {
+  readonly id = newId();
   readonly since = Date.now();
+  /** What waits here are strings. */
+  readonly bufferedBytes = 0;
   readonly body: ReadableStream<Uint8Array>;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #subscription: Subscription | undefined;
@@ -99,11 +105,14 @@ class RoomStream implements Connection, Subscriber {
     this.slot.occupy(this);
     const begin = (joined: Joined) => this.#begin(room, joined);
     const subscription = await this.context.hub.join(this, room, cursor, begin);
-    if (this.#done) this.context.hub.leave(subscription);
-    else this.#subscription = subscription;
+    if (this.#done) return this.context.hub.leave(subscription);
+    this.#subscription = subscription;
+    this.context.presence.opened(this.principal.id, this.id);
+    this.context.presence.look(subscription);
   }
 
   entries(batch: Batch): void {
+    this.context.presence.entries(batch);
     this.#write(batch.events);
   }
 
@@ -151,7 +160,7 @@ class RoomStream implements Connection, Subscriber {
     if (this.#done) return;
     if (
       this.#queuedChars > 0 &&
-      this.#queuedChars + text.length > this.context.config.limits.outboxBytes
+      this.#queuedChars + text.length > this.context.connections.outboxBytes
     ) {
       // Slower than its messages: it comes back with its cursor.
       this.#queue = [];
@@ -192,6 +201,7 @@ class RoomStream implements Connection, Subscriber {
   #leave(): void {
     if (this.#done) return;
     this.#done = true;
+    this.context.presence.closed(this.id);
     clearInterval(this.#heartbeat);
     clearTimeout(this.#expiry);
     if (this.#subscription !== undefined) this.context.hub.leave(this.#subscription);

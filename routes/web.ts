@@ -2,6 +2,7 @@ import { authenticate, redeemTicket } from "../lib/auth/mod.ts";
 import { deviceSecret } from "../lib/auth/devices.ts";
 import { ConfigError } from "../lib/config.ts";
 import type { Services } from "../lib/services.ts";
+import { within } from "../lib/within.ts";
 import { createApp } from "./app.ts";
 import type { RouteContext } from "./context.ts";
 import type { MqttEndpoint } from "./mqtt_endpoint.ts";
@@ -11,7 +12,7 @@ import type { SocketContext } from "./socket_context.ts";
 const DEFAULT_PORT = 8000;
 const PORT_TRIES = 100;
 /** Milliseconds that what was asked over connections, and then open requests, may take. */
-const FINISH_MS = { connections: 2200, requests: 500 };
+const FINISH_MS = { connections: 1900, requests: 400 };
 
 /** A running web role. */
 export interface Web {
@@ -35,6 +36,8 @@ export function startWeb(
     chat,
     hub: node.hub,
     connections: node.connections,
+    admission: node.admission,
+    presence: node.presence,
     authenticate: (bearer) => authenticate(auth, bearer),
     redeemTicket: (ticket) => redeemTicket(auth, ticket),
     epoch: services.epoch,
@@ -102,12 +105,4 @@ async function allGone(connections: { readonly size: number }, ms: number): Prom
   while (connections.size > 0 && performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-}
-
-/** Waits for `work`, but not longer than `ms`; a failure counts as done. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer;
-  const late = new Promise((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([work.catch(() => {}), late]);
-  clearTimeout(timer);
 }

@@ -117,7 +117,10 @@ export async function testApp(
   };
 }
 
-function contextOf(services: Services, { hub, connections }: Node): RouteContext {
+function contextOf(
+  services: Services,
+  { hub, connections, admission, presence }: Node,
+): RouteContext {
   const { config, chat, auth, keys, log, metrics, db, epoch } = services;
   return {
     config,
@@ -134,6 +137,8 @@ function contextOf(services: Services, { hub, connections }: Node): RouteContext
       chat,
       hub,
       connections,
+      admission,
+      presence,
       authenticate: (bearer) => authenticate(auth, bearer),
       redeemTicket: (ticket) => redeemTicket(auth, ticket),
       epoch,

@@ -7,6 +7,8 @@ import type { Database } from "../lib/database/mod.ts";
 import { newId } from "../lib/ids.ts";
 import { Quota } from "../lib/limits/quota.ts";
 import { createLog, type Log } from "../lib/log.ts";
+import { createMemoryPresence } from "../lib/presence/memory.ts";
+import { presenceTimes } from "../lib/presence/mod.ts";
 import { readHeads } from "../lib/store/log.ts";
 import { testDatabase } from "./database.ts";
 
@@ -31,6 +33,7 @@ export async function chatNode(
   return {
     db,
     bus,
+    presence: createMemoryPresence(presenceTimes(30)),
     epoch,
     appender: new Appender(db, bus, { epoch: () => epoch.value, ...options }),
     sends: new Quota({ perSecond: 1e9, burst: 1e9 }),

@@ -18,10 +18,12 @@ const MADE_LATER = /^docs\/images\/[a-z-]+\.png$/;
 const OTHER_VARIABLES = new Set([
   ...[
     "CI",
+    "CONFAB_SEED",
     "DENO_DEPLOY",
     "DENO_JOBS",
     "DENO_VERSION",
     "EDGE_DENO",
+    "MODEL_RUNS",
     "REQUIRE_SERVICES",
     "SCREENSHOTS",
   ],

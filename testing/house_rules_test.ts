@@ -8,7 +8,8 @@ for (const path of await sourceFiles(".ts")) {
   sources.set(path, await Deno.readTextFile(new URL(path, ROOT)));
 }
 
-const isTest = (path: string) => /_test\.ts$|(^|\/)(testing|bench|e2e)\/|contract\.ts$/.test(path);
+const isTest = (path: string) =>
+  /_test\.ts$|(^|\/)(testing|bench|e2e|faults)\/|contract\.ts$/.test(path);
 const product = [...sources].filter(([path]) => !isTest(path));
 
 /** `path:line` of every match in the files; `expression` has the flag g. */

@@ -45,10 +45,15 @@ function plugin(): string | undefined {
   });
 }
 
-/** Starts a broker with the shipped configuration, for topics under `prefix`. */
-export async function startMosquitto(prefix = "confab/"): Promise<TestMosquitto> {
-  const dir = await Deno.makeTempDir({ prefix: "confab-mosquitto-" });
-  const port = freePort();
+/**
+ * Writes the shipped configuration into `dir`, for topics under `prefix`; `mosquitto -c {dir}/conf`
+ * runs it. Resolves to the bridge's account.
+ */
+export async function configureMosquitto(
+  dir: string,
+  port: number,
+  prefix = "confab/",
+): Promise<TestMosquitto["bridge"]> {
   const bridge = { username: "confab-bridge", password: crypto.randomUUID() };
   await Deno.writeTextFile(`${dir}/dynsec.json`, dynsecFile(bridge));
   await Deno.writeTextFile(`${dir}/acl`, aclFile({ prefix, bridgeUser: bridge.username }));
@@ -61,6 +66,14 @@ export async function startMosquitto(prefix = "confab/"): Promise<TestMosquitto>
   });
   // Started by root, it would become the user "mosquitto", who may not read this folder.
   await Deno.writeTextFile(`${dir}/conf`, Deno.uid() === 0 ? `${conf}user root\n` : conf);
+  return bridge;
+}
+
+/** Starts a broker with the shipped configuration, for topics under `prefix`. */
+export async function startMosquitto(prefix = "confab/"): Promise<TestMosquitto> {
+  const dir = await Deno.makeTempDir({ prefix: "confab-mosquitto-" });
+  const port = freePort();
+  const bridge = await configureMosquitto(dir, port, prefix);
   let child: Deno.ChildProcess | undefined;
   const broker: TestMosquitto = {
     url: `mqtt://127.0.0.1:${port}`,

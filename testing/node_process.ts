@@ -33,7 +33,7 @@ export class MainProcess implements AsyncDisposable {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", "--quiet", MAIN],
       clearEnv: true,
-      env: { ...kept(), NO_COLOR: "1", ...env },
+      env: { ...keptEnvironment(), NO_COLOR: "1", ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -116,7 +116,8 @@ async function isReady(main: MainProcess, url: string): Promise<boolean> {
   }
 }
 
-function kept(): Record<string, string> {
+/** What programs and packages of ours are found with, and nothing else of our environment. */
+export function keptEnvironment(): Record<string, string> {
   const entries = KEPT.map((name) => [name, Deno.env.get(name)] as const);
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Record<
     string,

@@ -14,6 +14,7 @@ export class RecordedSubscriber implements Subscriber {
   readonly evictions: { room: RoomId; code: string }[] = [];
   readonly told: Record<RoomId, number>[] = [];
   joined: Joined | undefined;
+  bufferedBytes = 0;
 
   constructor(readonly principal: Principal) {}
 

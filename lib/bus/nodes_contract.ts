@@ -165,6 +165,23 @@ function downContract(check: Check): void {
     assertEquals([onB.seqs, a.stats.failed > 0], [[], true]);
   });
 
+  check("a node is up again when all that Redis did not take were signals", async (nodes, room) => {
+    const { a, b, proxyA } = nodes;
+    const [onB, heard] = [recorder(), listener()];
+    a.listen(heard);
+    await Promise.all([a.serve(room, recorder()), b.serve(room, onB)]);
+    await until("a is up", () => heard.up.at(-1) === true);
+    proxyA.cut();
+    a.signal(room, typing());
+    await until("the signal is lost", () => a.stats.failed > 0 && heard.up.at(-1) === false);
+    proxyA.heal();
+    await until("a is up again", () => heard.up.at(-1) === true);
+    await until("signals arrive again", () => {
+      a.signal(room, typing()); // any one may be lost
+      return onB.signals.length > 0;
+    });
+  });
+
   check("a revocation told while Redis is away arrives later", async ({ a, b, proxyA }) => {
     const [onA, onB] = [listener(), listener()];
     a.listen(onA);

@@ -152,9 +152,16 @@ export class Publisher {
         this.#giveBack(batch);
         link(false);
         await pause(backoffMs(this.#failures), signal);
+        if (!this.#waiting()) this.#forgive();
       }
     }
     this.#pumping = undefined;
+  }
+
+  /** Only signals were lost: nothing is left that could show when Redis takes payloads again. */
+  #forgive(): void {
+    this.#failures = 0;
+    this.#options.link(true);
   }
 
   #waiting(): boolean {

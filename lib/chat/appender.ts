@@ -23,6 +23,8 @@ export interface AppenderOptions {
   maxBatch?: number;
   /** Sends that may wait on this node; beyond it they are refused as `overloaded`. Default 20,000. */
   maxWaiting?: number;
+  /** Their content together, in UTF-16 units, beyond which the next is refused. Default 64 Mi. */
+  maxWaitingChars?: number;
   /** Milliseconds after which no further try begins; a try ends within 1,900. Default 2,000. */
   deadlineMs?: number;
   /** The epoch that entries are announced with. */
@@ -40,11 +42,14 @@ export interface AppenderOptions {
 export class Appender {
   readonly #lanes: Lane[];
   readonly #maxWaiting: number;
+  readonly #maxWaitingChars: number;
   readonly #deadlineMs: number;
   #waiting = 0;
+  #waitingChars = 0;
 
   constructor(db: Database, bus: Bus, options: AppenderOptions) {
     this.#maxWaiting = options.maxWaiting ?? 20_000;
+    this.#maxWaitingChars = options.maxWaitingChars ?? 64 * 1024 * 1024;
     this.#deadlineMs = options.deadlineMs ?? 2000;
     const { epoch, maxBatch = 512, committed = () => {} } = options;
     this.#lanes = Array.from(
@@ -57,17 +62,36 @@ export class Appender {
    * Stores one message; resolves after the commit. Throws ConfabError: what `append_messages`
    * refuses with, `unavailable` (not stored), `outcome_unknown` (perhaps stored: repeat it).
    */
-  async append(send: Send): Promise<SendOk> {
-    if (this.#waiting >= this.#maxWaiting) throw new ConfabError("overloaded");
+  append(send: Send): Promise<SendOk> {
+    return this.#append(send, performance.now() + this.#deadlineMs);
+  }
+
+  /**
+   * Stores messages of one sender to one room, and says what became of each. They have one deadline
+   * together: when one fails as `unavailable`, `outcome_unknown` or `overloaded`, none behind it is
+   * stored for the first time, so whoever repeats from that one on keeps the order.
+   */
+  appendInOrder(sends: Send[]): Promise<PromiseSettledResult<SendOk>[]> {
+    const giveUpAt = performance.now() + this.#deadlineMs;
+    return Promise.allSettled(sends.map((send) => this.#append(send, giveUpAt)));
+  }
+
+  async #append(send: Send, giveUpAt: number): Promise<SendOk> {
+    // Never by the size of this one: nothing behind a refused one may be stored.
+    if (this.#waiting >= this.#maxWaiting || this.#waitingChars >= this.#maxWaitingChars) {
+      throw new ConfabError("overloaded");
+    }
+    const prepared = prepare(send);
     this.#waiting++;
+    this.#waitingChars += prepared.chars;
     try {
       return await new Promise<SendOk>((resolve, reject) => {
         const lane = this.#lanes[laneOf(send.room, this.#lanes.length)]!;
-        const giveUpAt = performance.now() + this.#deadlineMs;
-        lane.add({ ...prepare(send), giveUpAt, followers: [], uncertain: false, resolve, reject });
+        lane.add({ ...prepared, giveUpAt, followers: [], uncertain: false, resolve, reject });
       });
     } finally {
       this.#waiting--;
+      this.#waitingChars -= prepared.chars;
     }
   }
 
@@ -87,7 +111,7 @@ function laneOf(room: RoomId, lanes: number): number {
   return parseInt(room.slice(-6), 16) % lanes;
 }
 
-function prepare(send: Send): Pick<Waiting, "send" | "input" | "key"> {
+function prepare(send: Send): Pick<Waiting, "send" | "input" | "key" | "chars"> {
   const { room, sender, clientId, body } = send;
   const input: AppendInput = {
     room,
@@ -99,5 +123,7 @@ function prepare(send: Send): Pick<Waiting, "send" | "input" | "key"> {
     metadata: body.metadata === undefined ? null : JSON.stringify(body.metadata),
     replyTo: body.replyTo ?? null,
   };
-  return { send, input, key: `${room} ${sender.id} ${clientId}` };
+  const { text, data, metadata } = input;
+  const chars = (text?.length ?? 0) + (data?.length ?? 0) + (metadata?.length ?? 0);
+  return { send, input, key: `${room} ${sender.id} ${clientId}`, chars };
 }

@@ -17,7 +17,8 @@ export function bodyHash(body: MessageBody & { target?: number; remove?: boolean
     body.remove ?? false,
   ];
   const hex = sha256(JSON.stringify(parts));
-  return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  const part = (from: number, to: number) => hex.slice(from, to);
+  return `${part(0, 8)}-${part(8, 12)}-${part(12, 16)}-${part(16, 20)}-${part(20, 32)}`;
 }
 
 function sorted(value: Json): Json {

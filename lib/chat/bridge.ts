@@ -11,8 +11,12 @@ import { publicError } from "./outcome.ts";
 export function deviceActions(context: ChatContext) {
   return {
     device: (id: PrincipalId) => reading(async () => (await liveDevice(context, id))?.principal),
-    send: (sender: Principal, room: RoomId, clientId: string, body: MessageBody): Promise<SendOk> =>
-      context.appender.append({ room, sender, clientId, body }),
+    send: (
+      sender: Principal,
+      room: RoomId,
+      messages: { clientId: string; body: MessageBody }[],
+    ): Promise<PromiseSettledResult<SendOk>[]> =>
+      context.appender.appendInOrder(messages.map((message) => ({ room, sender, ...message }))),
     log: (
       viewer: Principal,
       room: RoomId,

@@ -2,12 +2,14 @@ import type { Bus } from "../bus/mod.ts";
 import type { Database } from "../database/mod.ts";
 import type { Quota } from "../limits/quota.ts";
 import type { Log } from "../log.ts";
+import type { Presence } from "../presence/mod.ts";
 import type { Appender } from "./appender.ts";
 
 /** What the actions work with. */
 export interface ChatContext {
   db: Database;
   bus: Bus;
+  presence: Presence;
   appender: Appender;
   /** Sends, edits and deletes per principal. */
   sends: Quota;

@@ -11,6 +11,8 @@ export interface Waiting {
   send: Send;
   input: AppendInput;
   key: string;
+  /** The length of its content, in UTF-16 units. */
+  chars: number;
   giveUpAt: number;
   /** Repeats of this very send that came while it waited. */
   followers: Waiting[];
@@ -31,6 +33,8 @@ export interface LaneOptions {
 }
 
 const TRY_MS = 1900;
+/** A batch ends with the send that reaches this, so that a statement is sent in a fraction of a try. */
+const BATCH_CHARS = 4 * 1024 * 1024;
 /** How long a room that was found locked keeps a lane of its own, in milliseconds. */
 const LOCKED_MS = 2000;
 
@@ -67,12 +71,15 @@ export class Lane {
 
   #take(): Waiting[] {
     const batch = new Map<string, Waiting>();
-    let taken = 0;
+    let [taken, chars] = [0, 0];
     for (const waiting of this.#queue) {
       const first = batch.get(waiting.key);
-      if (first === undefined && batch.size === this.options.maxBatch) break;
-      if (first === undefined) batch.set(waiting.key, waiting);
-      else first.followers.push(waiting, ...waiting.followers.splice(0));
+      const full = batch.size === this.options.maxBatch || chars >= BATCH_CHARS;
+      if (first === undefined && full) break;
+      if (first === undefined) {
+        batch.set(waiting.key, waiting);
+        chars += waiting.chars;
+      } else first.followers.push(waiting, ...waiting.followers.splice(0));
       taken++;
     }
     this.#queue = this.#queue.slice(taken);

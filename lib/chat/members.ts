@@ -3,12 +3,13 @@ import { ConfabError } from "../errors.ts";
 import type { JoinedRoom, Member, PrincipalId, RoomId, RoomRole } from "../protocol.ts";
 import { type ChangeOutcome, deleteMember, putMember } from "../store/changes.ts";
 import { devicesIn } from "../store/devices.ts";
+import { readEntries } from "../store/log.ts";
 import { listMembers as storedMembers, readMember } from "../store/rooms.ts";
 import { announceChange } from "./announce.ts";
 import type { ChatContext } from "./context.ts";
 import { decodeCursor, type List, listOf } from "../lists.ts";
-import { refuseUnlessDone } from "./outcome.ts";
-import { getRoom } from "./rooms.ts";
+import { afterCommit, refuseUnlessDone } from "./outcome.ts";
+import { changedRoom, getRoom } from "./rooms.ts";
 
 async function settle(
   context: ChatContext,
@@ -28,7 +29,7 @@ export async function joinRoom(
   room: RoomId,
 ): Promise<JoinedRoom> {
   await settle(context, room, putMember(context.db, room, principal.id, principal.id, null));
-  return await getRoom(context, principal, room) as JoinedRoom;
+  return await changedRoom(context, principal, room);
 }
 
 /** Leaves a room. Throws `last_owner` while others are in it, `direct_room` for direct rooms. */
@@ -49,12 +50,30 @@ export async function setMember(
   role: RoomRole | undefined,
 ): Promise<{ member: Member; created: boolean }> {
   const put = putMember(context.db, room, actor.id, subject, role ?? null);
-  const { outcome, seq } = await settle(context, room, put);
-  const member = await readMember(context.db, room, subject);
-  if (member === undefined) throw new ConfabError("not_found");
-  const created = outcome === "ok" && member.joinedSeq === seq;
+  const done = await settle(context, room, put);
+  const member = await afterCommit(memberOf(context, room, subject, done, role));
+  const created = done.outcome === "ok" && member.joinedSeq === done.seq;
   if (created && member.principal.kind === "device") context.bus.revoke({ device: subject });
   return { member, created };
+}
+
+/**
+ * The member that put_member() left, as its entry says: what is done is answered as done, also when
+ * the member has been removed since.
+ */
+async function memberOf(
+  { db }: ChatContext,
+  room: RoomId,
+  subject: PrincipalId,
+  { outcome, seq }: ChangeOutcome,
+  role: RoomRole | undefined,
+): Promise<Member> {
+  const present = outcome === "duplicate" ? await readMember(db, room, subject) : undefined;
+  if (present !== undefined) return present;
+  const [entry] = await readEntries(db, room, seq!, seq!);
+  if (entry === undefined || !("member" in entry.event)) throw new ConfabError("not_found");
+  const { member } = entry.event;
+  return { ...member, role: role ?? member.role };
 }
 
 /**
@@ -69,8 +88,16 @@ export async function removeMember(
   subject: PrincipalId,
 ): Promise<void> {
   await settle(context, room, deleteMember(context.db, room, actor.id, subject));
-  if (actor.id === subject) return;
-  for (const device of await devicesIn(context.db, room, subject)) {
+  if (actor.id !== subject) await afterCommit(removeDevices(context, actor, room, subject));
+}
+
+async function removeDevices(
+  context: ChatContext,
+  actor: Principal,
+  room: RoomId,
+  owner: PrincipalId,
+): Promise<void> {
+  for (const device of await devicesIn(context.db, room, owner)) {
     await settle(context, room, deleteMember(context.db, room, actor.id, device));
   }
 }

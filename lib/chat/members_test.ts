@@ -1,18 +1,29 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { type ChatScene, chatScene, newDevice, newPrincipal } from "../../testing/chat.ts";
+import {
+  chatNode,
+  type ChatScene,
+  chatScene,
+  newDevice,
+  newPrincipal,
+} from "../../testing/chat.ts";
+import { faultyDatabase } from "../../testing/faulty_database.ts";
 import type { Principal } from "../auth/principal.ts";
+import { DatabaseError } from "../database/mod.ts";
 import { ConfabError } from "../errors.ts";
 import type { RoomId, RoomRole } from "../protocol.ts";
 import { readEntries } from "../store/log.ts";
 import { joinRoom, leaveRoom, listMembers, removeMember, setMember } from "./members.ts";
-import { sendMessage } from "./messages.ts";
-import { createRoom, directRoom, getRoom } from "./rooms.ts";
+import { deleteMessage, editMessage, sendMessage } from "./messages.ts";
+import { publicError } from "./outcome.ts";
+import { postMessage } from "./post_message.ts";
+import { changeRoom, createRoom, directRoom, getRoom } from "./rooms.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 
 async function code(promise: Promise<unknown>): Promise<string> {
   return await promise.then(() => "ok", (error) => {
-    if (error instanceof ConfabError) return error.code;
+    const shown = publicError(error);
+    if (shown instanceof ConfabError) return shown.code;
     throw error;
   });
 }
@@ -263,4 +274,108 @@ Deno.test("listMembers() pages in order and refuses other cursors", strict, asyn
     const error = await assertRejects(() => listed, ConfabError);
     assertEquals(error.code, "invalid_cursor");
   }
+});
+
+Deno.test(
+  "A member is added or changed for whoever asked, also when removed at once",
+  strict,
+  async () => {
+    await using scene = await chatScene();
+    const { chat, db } = scene;
+    const { room, owner, stranger, reader } = await cast(scene);
+    const { member: { joinedSeq } } = await setMember(chat, owner, room, reader.id, undefined);
+    const removing = (subject: Principal) =>
+      faultyDatabase(db, {
+        async after(text) {
+          if (text.includes("put_member")) await removeMember(chat, owner, room, subject.id);
+        },
+      });
+    const set = (subject: Principal, role?: RoomRole) =>
+      setMember({ ...chat, db: removing(subject) }, owner, room, subject.id, role);
+    const added = await set(stranger, "admin");
+    assertEquals([added.created, added.member.principal.id, added.member.role], [
+      true,
+      stranger.id,
+      "admin",
+    ]);
+    const same = await set(reader, "reader");
+    assertEquals([same.created, same.member.role, same.member.joinedSeq], [
+      false,
+      "reader",
+      joinedSeq,
+    ]);
+    assertEquals((await roles(scene, owner, room)).has(reader.id), false);
+  },
+);
+
+Deno.test(
+  "What was committed before the database went away is not called unavailable",
+  strict,
+  async () => {
+    await using scene = await chatScene();
+    const { chat, db } = scene;
+    const { room, owner, stranger } = await cast(scene, "public");
+    let gone = false;
+    const leaving = faultyDatabase(db, {
+      before() {
+        if (gone) throw new DatabaseError("unavailable", "gone");
+      },
+      after(text) {
+        gone = /(put|delete)_member|create_room|update_room|open_direct|change_message|append_/
+          .test(text);
+      },
+    });
+    const context = { ...chat, db: leaving };
+    const { appender } = await chatNode(leaving, chat.bus);
+    const appending = { ...context, appender };
+    const told = async (act: () => Promise<unknown>) => {
+      gone = false;
+      return await code(act());
+    };
+    const { seq } = await sendMessage(chat, owner, room, "a", { text: "a" });
+    const all = [
+      await told(() => joinRoom(context, stranger, room)),
+      await told(() => setMember(context, owner, room, stranger.id, "admin")),
+      await told(() => createRoom(context, owner, { name: "Twice", visibility: "public" })),
+      await told(() => changeRoom(context, owner, room, { topic: "new" })),
+      await told(() => directRoom(context, owner, stranger.id)),
+      await told(() => editMessage(context, owner, room, seq, { text: "b" })),
+      await told(() => deleteMessage(context, owner, room, seq)),
+      await told(() => postMessage(appending, owner, room, "a", { text: "a" })),
+      await told(() => removeMember(context, owner, room, stranger.id)),
+    ];
+    assertEquals(all, all.map(() => "outcome_unknown"));
+  },
+);
+
+Deno.test(
+  "Whoever is removed right after joining is not shown the room as a member",
+  strict,
+  async () => {
+    await using scene = await chatScene();
+    const { chat, db } = scene;
+    const { room, owner, stranger, admin } = await cast(scene, "public");
+    const removing = (subject: Principal) =>
+      faultyDatabase(db, {
+        async after(text) {
+          if (/put_member|update_room/.test(text)) {
+            await removeMember(chat, owner, room, subject.id);
+          }
+        },
+      });
+    const join = joinRoom({ ...chat, db: removing(stranger) }, stranger, room);
+    assertEquals(await code(join), "not_a_member");
+    const change = changeRoom({ ...chat, db: removing(admin) }, admin, room, { topic: "new" });
+    assertEquals(await code(change), "not_a_member");
+  },
+);
+
+Deno.test("Whoever was removed since is still told what they stored", strict, async () => {
+  await using scene = await chatScene();
+  const { chat } = scene;
+  const { room, owner, member } = await cast(scene);
+  const post = () => postMessage(chat, member, room, "a", { text: "a" });
+  const { message } = await post();
+  await removeMember(chat, owner, room, member.id);
+  assertEquals(await post(), { message, duplicate: true });
 });

@@ -3,11 +3,11 @@ import { ConfabError } from "../errors.ts";
 import type { LogEntry, Message, MessageBody, RoomId, SendOk } from "../protocol.ts";
 import { changeMessage } from "../store/changes.ts";
 import { inTurn } from "../store/history_turns.ts";
-import { readLogAs, readMessageAs, readMessagesAs } from "../store/log.ts";
+import { readEntries, readLogAs, readMessageAs, readMessagesAs } from "../store/log.ts";
 import { announceChange } from "./announce.ts";
 import { bodyHash } from "./body_hash.ts";
 import type { ChatContext } from "./context.ts";
-import { refuseUnlessDone } from "./outcome.ts";
+import { afterCommit, refuseUnlessDone } from "./outcome.ts";
 import { forViewer, messageForViewer } from "./viewer.ts";
 
 /**
@@ -81,9 +81,23 @@ async function change(
   refuseUnlessDone(outcome);
   const duplicate = outcome === "duplicate";
   if (!duplicate) await announceChange(context, room, seq!);
-  const message = await readMessageAs(context.db, room, actor.id, target);
-  if (message === undefined) throw new ConfabError("not_found");
-  return { message: messageForViewer(message, actor.id), seq: seq!, duplicate };
+  const message = await storedMessage(context, actor, room, target);
+  return { message, seq: seq!, duplicate };
+}
+
+/**
+ * A message that the actor has just sent or changed. Not as the actor may see it now: what is done
+ * is answered as done, also to somebody who has been removed since. Throws `outcome_unknown`.
+ */
+export async function storedMessage(
+  context: ChatContext,
+  actor: Principal,
+  room: RoomId,
+  seq: number,
+): Promise<Message> {
+  const [entry] = await afterCommit(readEntries(context.db, room, seq, seq));
+  if (entry?.event.type !== "message.created") throw new ConfabError("not_found");
+  return messageForViewer(entry.event.message, actor.id);
 }
 
 /** A page of messages, oldest first, from one snapshot. */

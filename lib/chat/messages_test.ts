@@ -6,7 +6,7 @@ import { recorder } from "../bus/contract.ts";
 import { DatabaseError } from "../database/mod.ts";
 import { ConfabError } from "../errors.ts";
 import type { MessageBody } from "../protocol.ts";
-import { joinRoom, setMember } from "./members.ts";
+import { joinRoom, removeMember, setMember } from "./members.ts";
 import {
   deleteMessage,
   editMessage,
@@ -270,4 +270,42 @@ Deno.test("A change that cannot be read back is still told by its number", stric
   const context = { ...chat, db: broken };
   await editMessage(context, member, room, seq, { text: "b" }).catch(() => {});
   assertEquals([seen.heads, seen.seqs], [[seq + 1], []]);
+});
+
+Deno.test("An edit stands for whoever is removed right after it", strict, async () => {
+  await using scene = await chatScene();
+  const { chat, db } = scene;
+  const { owner, member, room, say } = await cast(scene);
+  await changeRoom(chat, owner, room, { visibility: "private" });
+  const seq = await say();
+  const removing = faultyDatabase(db, {
+    async after(text) {
+      if (text.includes("change_message")) await removeMember(chat, owner, room, member.id);
+    },
+  });
+  const edit = await editMessage({ ...chat, db: removing }, member, room, seq, { text: "second" });
+  assertEquals([edit.message.text, edit.message.updatedSeq], ["second", edit.seq]);
+  assertEquals(await code(getMessage(chat, member, room, seq)), "not_found");
+});
+
+Deno.test("Whoever stored something learns so, also after their removal", strict, async () => {
+  await using scene = await chatScene();
+  const { chat } = scene;
+  const { owner, member, room } = await cast(scene);
+  await changeRoom(chat, owner, room, { visibility: "private" });
+  const send = (clientId: string, text = "first") =>
+    sendMessage(chat, member, room, clientId, { text });
+  const { seq } = await send("c1");
+  const edit = await editMessage(chat, member, room, seq, { text: "second" }, "e1");
+  await removeMember(chat, owner, room, member.id);
+  const again = await send("c1");
+  assertEquals([again.seq, again.duplicate], [seq, true]);
+  const repeated = await editMessage(chat, member, room, seq, { text: "second" }, "e1");
+  assertEquals([repeated.seq, repeated.duplicate], [edit.seq, true]);
+  assertEquals(await code(send("c1", "another")), "client_id_reused");
+  assertEquals(await code(send("c2")), "not_found");
+  assertEquals(
+    await code(editMessage(chat, member, room, seq, { text: "third" }, "e2")),
+    "not_found",
+  );
 });

@@ -26,3 +26,16 @@ export function publicError(error: unknown, readsOnly = false): unknown {
       return new ConfabError("internal", undefined, { cause: error });
   }
 }
+
+/**
+ * What a committed change is answered with. When that cannot be read, the change stands all the
+ * same: `outcome_unknown`, never `unavailable`, which says that nothing was stored.
+ */
+export async function afterCommit<T>(read: Promise<T>): Promise<T> {
+  try {
+    return await read;
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    throw new ConfabError("outcome_unknown", undefined, { cause: error });
+  }
+}

@@ -1,7 +1,7 @@
 import type { Principal } from "../auth/principal.ts";
 import type { Message, MessageBody, RoomId } from "../protocol.ts";
 import type { ChatContext } from "./context.ts";
-import { getMessage, sendMessage } from "./messages.ts";
+import { sendMessage, storedMessage } from "./messages.ts";
 
 /**
  * Sends a message like sendMessage() and answers with all of it. What was just stored is not read
@@ -15,7 +15,7 @@ export async function postMessage(
   body: MessageBody,
 ): Promise<{ message: Message; duplicate: boolean }> {
   const { seq, at, duplicate } = await sendMessage(context, sender, room, clientId, body);
-  if (duplicate) return { message: await getMessage(context, sender, room, seq), duplicate };
+  if (duplicate) return { message: await storedMessage(context, sender, room, seq), duplicate };
   const { id, kind, name } = sender;
   const fresh = { room, seq, sender: { id, kind, name }, at, clientId, ...body };
   return { message: { ...fresh, attachments: [], updatedSeq: seq }, duplicate };

@@ -14,7 +14,7 @@ import {
 import { announceChange } from "./announce.ts";
 import type { ChatContext } from "./context.ts";
 import { decodeCursor, type List, listOf } from "../lists.ts";
-import { refuseUnlessDone } from "./outcome.ts";
+import { afterCommit, refuseUnlessDone } from "./outcome.ts";
 
 /** What a new room is made of. */
 export interface NewRoom {
@@ -40,7 +40,7 @@ export async function createRoom(
     visibility: room.visibility,
     metadata: JSON.stringify(room.metadata ?? {}),
   });
-  return await getRoom(context, creator, id) as JoinedRoom;
+  return await changedRoom(context, creator, id);
 }
 
 /** Gets or makes the direct room with `peer`. Throws `not_found` unless both are users. */
@@ -51,10 +51,7 @@ export async function directRoom(
 ): Promise<{ room: JoinedRoom; created: boolean }> {
   const { outcome, room } = await openDirect(context.db, newId(), actor.id, peer);
   refuseUnlessDone(outcome);
-  return {
-    room: await getRoom(context, actor, room!) as JoinedRoom,
-    created: outcome === "created",
-  };
+  return { room: await changedRoom(context, actor, room!), created: outcome === "created" };
 }
 
 /** A room as the viewer may see it: with role, cursor and unread count for members. */
@@ -65,6 +62,20 @@ export async function getRoom(
 ): Promise<Room | JoinedRoom> {
   const found = await readRoomAs(context.db, room, viewer.id);
   if (found === undefined) throw new ConfabError("not_found");
+  return found;
+}
+
+/**
+ * The room as the member sees it who has just changed it. Throws `not_a_member` or `not_found` when
+ * that member has been removed meanwhile, and `outcome_unknown` when the database went away.
+ */
+export async function changedRoom(
+  context: ChatContext,
+  member: Principal,
+  room: RoomId,
+): Promise<JoinedRoom> {
+  const found = await afterCommit(getRoom(context, member, room));
+  if (!("role" in found)) throw new ConfabError("not_a_member");
   return found;
 }
 
@@ -109,7 +120,7 @@ export async function changeRoom(
   });
   refuseUnlessDone(outcome);
   if (outcome === "ok") await announceChange(context, room, seq!);
-  return await getRoom(context, actor, room) as JoinedRoom;
+  return await changedRoom(context, actor, room);
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { JoinOk, LogEntry, RoomId } from "../protocol.ts";
 import type { LogPage } from "./answers.ts";
 import { Backoff } from "./backoff.ts";
+import { resume } from "./catch_up.ts";
+import type { Cursor } from "./catch_up.ts";
 import type { Clock } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import { Deferred } from "./deferred.ts";
 import { ConfabClientError, toClientError } from "./errors.ts";
 import { Feed } from "./feed.ts";
-import type { Cursor } from "./feed.ts";
 
 /** `evicted`: refused or removed; follow() tries again. */
 export type RoomStatus = "idle" | "joining" | "live" | "evicted";
@@ -121,12 +122,11 @@ export class Following {
 
   /** Runs before the first replayed entry is handled. */
   #accepted(ok: JoinOk, cursor: Cursor | undefined): void {
-    const reset = cursor !== undefined && ok.recovered !== true;
-    const fresh = cursor === undefined || reset;
-    this.#feed.start(fresh ? { epoch: ok.epoch, seq: ok.head } : cursor);
+    const resumed = resume(ok, cursor);
+    this.#feed.start(resumed.cursor);
     this.#backoff.reset();
     this.#enter("live");
-    this.#options.accepted(ok, reset);
+    this.#options.accepted(ok, resumed.reset);
     this.#feed.head(ok.head);
     this.#live.resolve();
   }

@@ -10,6 +10,8 @@ export interface HistoryOptions {
   clock: Clock;
   timeline: Timeline;
   fetchPage(query: { before?: number; limit: number }): Promise<MessagePage>;
+  /** True while the room is followed; load() is called again when it becomes so. */
+  live(): boolean;
   /** True when `epoch` is not the one the room follows. */
   stale(epoch: string): boolean;
   /** `count` messages came in. */
@@ -38,9 +40,9 @@ export class History {
     return this.#first.promise;
   }
 
-  /** Loads the newest messages if they are wanted and not there. Call it when the room is live. */
+  /** Loads the newest messages if they are wanted and not there, and the room is live. */
   load(): void {
-    if (this.#limit === 0 || this.#loaded || this.#loading) return;
+    if (this.#limit === 0 || this.#loaded || this.#loading || !this.#options.live()) return;
     this.#loading = true;
     const generation = this.#generation;
     this.#loadPage({ limit: this.#limit }).then((merged) => {

@@ -6,6 +6,7 @@ import type {
   PrincipalId,
   Room,
   RoomId,
+  RoomPresence,
   RoomRole,
 } from "../protocol.ts";
 import type {
@@ -117,6 +118,11 @@ export class RestClient {
 
   members(room: RoomId, next?: string | null): Promise<Page<Member>> {
     return this.request("GET", `/v1/rooms/${room}/members`, { query: { next, limit: 200 } });
+  }
+
+  /** Who of the members is online; {@link Room.presence} also heeds what changes meanwhile. */
+  presence(room: RoomId): Promise<RoomPresence> {
+    return this.request("GET", `/v1/rooms/${room}/presence`);
   }
 
   putMember(room: RoomId, principal: PrincipalId, role?: RoomRole): Promise<MemberAnswer> {

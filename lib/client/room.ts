@@ -4,18 +4,20 @@ import type {
   Message,
   MessageBody,
   RoomId,
+  RoomPresence,
   RoomRole,
   SendOk,
   Signal,
 } from "../protocol.ts";
 import type { ReadAnswer } from "./answers.ts";
 import { Emitter } from "./emitter.ts";
-import type { Cursor } from "./feed.ts";
+import type { Cursor } from "./catch_up.ts";
 import { Following } from "./following.ts";
 import type { RoomStatus } from "./following.ts";
 import { History } from "./history.ts";
 import type { RequestFrame } from "./link.ts";
 import { Outbox } from "./outbox.ts";
+import { PresenceReader } from "./presence.ts";
 import { ReadCursor } from "./read_cursor.ts";
 import { repeat } from "./repeat.ts";
 import type { MessageChange } from "./rest.ts";
@@ -33,6 +35,7 @@ export class Room extends Emitter<RoomEvents> {
   #following: Following;
   #history: History;
   #readCursor: ReadCursor;
+  #presence: PresenceReader;
   #unread = 0;
   /** Messages up to here are in the server's count already, also those it replays. */
   #countedTo = 0;
@@ -60,6 +63,7 @@ export class Room extends Emitter<RoomEvents> {
       timeline: this.timeline,
       fetchPage: (query) => rest.messages(id, query),
       loaded: (count) => this.emit("loaded", { count }),
+      live: () => this.status === "live",
       stale: (epoch) => epoch !== this.cursor?.epoch,
     });
     this.#readCursor = new ReadCursor(
@@ -67,6 +71,7 @@ export class Room extends Emitter<RoomEvents> {
       (seq) => this.#request<ReadAnswer>({ type: "read", room: id, seq }),
       ({ read, unread }) => this.#count(read >= (this.cursor?.seq ?? 0) ? 0 : unread),
     );
+    this.#presence = new PresenceReader(() => rest.presence(id));
     this.outbox = new Outbox({
       room: id,
       clock,
@@ -118,7 +123,7 @@ export class Room extends Emitter<RoomEvents> {
   load(limit = 50): Promise<void> {
     void this.join();
     const loaded = this.#history.want(limit);
-    if (this.status === "live") this.#history.load();
+    this.#history.load();
     return loaded;
   }
 
@@ -168,6 +173,14 @@ export class Room extends Emitter<RoomEvents> {
     if (this.#readCursor.mark(upTo)) this.#count(upTo === arrived ? 0 : this.#unread);
   }
 
+  /**
+   * Who of the members is online. Read it when the room is `live`, anew after every reconnect; in
+   * between the event `presence` tells what changes.
+   */
+  presence(): Promise<RoomPresence> {
+    return this.#presence.read();
+  }
+
   /** Called by the client: the connection is ready. */
   connected(): void {
     this.#following.connected();
@@ -195,14 +208,20 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Called by the client: something short-lived. */
   signal(signal: Signal): void {
-    const { principal } = signal;
-    if (signal.type === "typing") return this.emit("typing", principal);
+    if (signal.type === "typing") return this.emit("typing", signal.principal);
+    if (signal.type === "presence") return this.#presenceChanged(signal);
     if (signal.type !== "receipt") return;
+    const { principal } = signal;
     const { state } = this.#context.connection;
     const own = state.name === "connected" && state.principal.id === principal.id;
     if (!own) return this.emit("receipt", { principal, read: signal.read });
     this.#readCursor.learn(signal.read);
     this.#count(signal.read >= (this.cursor?.seq ?? 0) ? 0 : this.#unread);
+  }
+
+  #presenceChanged({ state, changes }: Extract<Signal, { type: "presence" }>): void {
+    this.#presence.receive({ state, changes });
+    this.emit("presence", { state, changes });
   }
 
   #accepted(ok: JoinOk, reset: boolean): void {

@@ -3,6 +3,7 @@ import type { Clock } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import type { RoomStatus } from "./following.ts";
 import type { OutboxStore } from "./outbox.ts";
+import type { PresenceChange } from "./presence.ts";
 import type { RestClient } from "./rest.ts";
 
 /** What a room tells; each log entry once, in order. */
@@ -18,6 +19,8 @@ export interface RoomEvents {
   entry: LogEntry;
   typing: PublicPrincipal;
   receipt: { principal: PublicPrincipal; read: number };
+  /** Members came or went, or it is not known any more who is here. */
+  presence: PresenceChange;
   /** Messages were loaded into the timeline. */
   loaded: { count: number };
   /** The cursor was of no use: the timeline is empty, and reloads if it had been loaded. */

@@ -152,6 +152,29 @@ Deno.test(
   },
 );
 
+Deno.test("Room that was closed while it loaded asks for no more", strict, async () => {
+  const { clock, client, server } = await scene();
+  server.room("r");
+  let asked = 0;
+  let away = true;
+  server.rest.intercept = (path) => {
+    if (!away || !path.endsWith("/messages")) return undefined;
+    asked++;
+    return refusal(503, "unavailable");
+  };
+  const room = client.room("r");
+  room.load().catch(() => {});
+  await until(() => asked === 1);
+  await settle();
+  room.close();
+  clock.advance(5_000);
+  await settle();
+  assertEquals(asked, 1);
+  away = false;
+  await room.load();
+  client.close();
+});
+
 Deno.test("Room shows every entry once, however often it arrives", strict, async () => {
   const { client, server, log, seen } = await joined();
   const entry = server.say("r", "four");

@@ -4,7 +4,7 @@ import { DatabaseError } from "./mod.ts";
 /** Milliseconds after which an unused connection is closed. */
 const IDLE_MS = 30_000;
 /** Milliseconds that statements under way have when everything closes. */
-const CLOSE_MS = 1000;
+const CLOSE_MS = 500;
 
 interface Waiter {
   resolve(connection: Connection): void;
@@ -70,7 +70,7 @@ export class Connections {
     for (const { connection } of this.#idle.splice(0)) void connection.close();
   }
 
-  /** Closes all; statements under way have a second to end. */
+  /** Closes all; statements under way have half a second to end. */
   async close(): Promise<void> {
     this.#closing.abort();
     clearTimeout(this.#sweep);

@@ -30,9 +30,10 @@ export class Batch {
 
   /** The WebSocket frames, separated by commas. */
   get frames(): string {
-    return this.#frames ??= this.#shown().map((entry) =>
-      JSON.stringify({ type: "event", ...entry })
-    ).join(",");
+    return this.#frames ??= this.entries.map((entry) =>
+      this.#isOwn(entry) ? frame(entry) : sharedFrame(entry)
+    )
+      .join(",");
   }
 
   /** One WebSocket frame with everything: an object, or an array of objects. */
@@ -42,8 +43,8 @@ export class Batch {
 
   /** The Server-Sent Events, each with the id `epoch:seq`. */
   get events(): string {
-    return this.#events ??= this.#shown().map((entry) =>
-      `id: ${entry.epoch}:${entry.seq}\ndata: ${JSON.stringify(entry)}\n\n`
+    return this.#events ??= this.entries.map((entry) =>
+      `id: ${entry.epoch}:${entry.seq}\ndata: ${JSON.stringify(forViewer(entry, this.#viewer))}\n\n`
     ).join("");
   }
 
@@ -72,7 +73,25 @@ export class Batch {
     return entries.length === 0 ? undefined : new Batch(entries, this.#viewer);
   }
 
-  #shown(): LogEntry[] {
-    return this.entries.map((entry) => forViewer(entry, this.#viewer));
+  #isOwn({ event }: LogEntry): boolean {
+    return "message" in event && event.message.sender.id === this.#viewer;
   }
+}
+
+/** The frames of entries for everybody but the sender: an entry may be in many batches. */
+const sharedFrames = new WeakMap<LogEntry, string>();
+
+function sharedFrame(entry: LogEntry): string {
+  let shared = sharedFrames.get(entry);
+  if (shared === undefined) sharedFrames.set(entry, shared = frame(forViewer(entry)));
+  return shared;
+}
+
+/** Length of an entry as everybody but its sender gets it, in UTF-16 units. */
+export function frameChars(entry: LogEntry): number {
+  return sharedFrame(entry).length;
+}
+
+function frame(entry: LogEntry): string {
+  return JSON.stringify({ type: "event", ...entry });
 }

@@ -1,6 +1,7 @@
 import type { Principal } from "../auth/principal.ts";
 import type { Revocation } from "../bus/mod.ts";
 import { type CloseName, ConfabError } from "../errors.ts";
+import { overloaded } from "./admission.ts";
 
 /** A live connection of somebody: a WebSocket or an SSE stream. */
 export interface Connection {
@@ -8,6 +9,8 @@ export interface Connection {
   readonly principal: Principal;
   /** Unix milliseconds when the principal was last authenticated. */
   readonly since: number;
+  /** Bytes that were written, have not left yet and lie outside the heap. */
+  readonly bufferedBytes: number;
   /** Ends it, leaving its rooms at once; ending it again changes nothing. */
   close(why: CloseName, retryAfter?: number): void;
 }
@@ -17,7 +20,15 @@ export interface ConnectionLimits {
   sockets: number;
   socketsPerPrincipal: number;
   socketsPerAddress: number;
+  /** Bytes that may wait for one connection. */
+  outboxBytes: number;
 }
+
+/** Bytes that may wait for one connection while memory is short. */
+const SHORT_OUTBOX_BYTES = 65_536;
+
+/** What one connection takes outside the heap, with nothing buffered. */
+const CONNECTION_BYTES = 20_480;
 
 /** A place for one connection, taken before the upgrade. */
 export interface Slot {
@@ -38,17 +49,34 @@ export class Connections {
   #taken = 0;
   #draining = false;
 
-  constructor(private readonly limits: ConnectionLimits) {}
+  /** `memoryIsShort` says whether those who are slow must go, so that the others can stay. */
+  constructor(
+    private readonly limits: ConnectionLimits,
+    private readonly memoryIsShort: () => boolean = () => false,
+  ) {}
 
   /** Connections that are open or opening. */
   get size(): number {
     return this.#taken;
   }
 
+  /** Bytes outside the heap that all of them take. */
+  get nativeBytes(): number {
+    let bytes = this.#taken * CONNECTION_BYTES;
+    for (const { bufferedBytes } of this.#live) bytes += bufferedBytes;
+    return bytes;
+  }
+
+  /** Bytes that may wait for one connection now; one with more is cut off, and comes back. */
+  get outboxBytes(): number {
+    const { outboxBytes } = this.limits;
+    return this.memoryIsShort() ? Math.min(outboxBytes, SHORT_OUTBOX_BYTES) : outboxBytes;
+  }
+
   /** Takes a place. Throws `restarting`, `overloaded` or `rate_limited`, each with `retryAfter`. */
   admit(principal: string, address: string): Slot {
     if (this.#draining) throw new ConfabError("restarting");
-    if (this.#taken >= this.limits.sockets) throw new ConfabError("overloaded");
+    if (this.#taken >= this.limits.sockets) throw overloaded();
     if (this.#perPrincipal.get(principal) >= this.limits.socketsPerPrincipal) {
       throw new ConfabError("rate_limited", "Too many connections of this account", {
         retryAfter: 5,

@@ -3,12 +3,13 @@ import type { Principal } from "../auth/principal.ts";
 import { ConfabError } from "../errors.ts";
 import { type Connection, Connections } from "./connections.ts";
 
-const LIMITS = { sockets: 5, socketsPerPrincipal: 2, socketsPerAddress: 3 };
+const LIMITS = { sockets: 5, socketsPerPrincipal: 2, socketsPerAddress: 3, outboxBytes: 1e6 };
 
 class FakeConnection implements Connection {
   readonly closes: [string, number | undefined][] = [];
   readonly principal: Principal;
   readonly since = 0;
+  bufferedBytes = 0;
   constructor(id: string, session = `session of ${id}`, private readonly ended = () => {}) {
     this.principal = { id, kind: "user", role: "user", name: id, session };
   }
@@ -112,4 +113,27 @@ Deno.test("Connections tells those who still open that the node leaves, each onc
   gone.opening(() => told.push("gone again"));
   connections.drain();
   assertEquals(told, ["opening"]);
+});
+
+Deno.test("Connections lets less wait for each while memory is short", () => {
+  let short = false;
+  const connections = new Connections(LIMITS, () => short);
+  assertEquals(connections.outboxBytes, 1e6);
+  short = true;
+  assertEquals(connections.outboxBytes, 65_536);
+  const small = new Connections({ ...LIMITS, outboxBytes: 1000 }, () => short);
+  assertEquals(small.outboxBytes, 1000);
+});
+
+Deno.test("Connections counts what is outside the heap as long as a place is taken", () => {
+  const connections = new Connections(LIMITS);
+  const slot = connections.admit("a", "1");
+  const connection = new FakeConnection("a");
+  slot.occupy(connection);
+  const idle = connections.nativeBytes;
+  assert(idle > 0);
+  connection.bufferedBytes = 1_000_000;
+  assertEquals(connections.nativeBytes - idle, 1_000_000);
+  slot.release();
+  assertEquals(connections.nativeBytes, 0);
 });

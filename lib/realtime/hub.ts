@@ -3,24 +3,16 @@ import { ConfabError, type ErrorCode } from "../errors.ts";
 import type { Database } from "../database/mod.ts";
 import type { Log } from "../log.ts";
 import type { LogEntry, RoomId } from "../protocol.ts";
-import { inTurn } from "../store/history_turns.ts";
-import { readEntries, readHeads, readLogAs, type RoomView, rotateEpoch } from "../store/log.ts";
-import { Batch } from "./batch.ts";
+import { HistoryTurns, inTurn } from "../store/history_turns.ts";
+import { readJoinViews } from "../store/join_views.ts";
+import { READ_BYTES, readEntries, readHeads, rotateEpoch } from "../store/log.ts";
+import { overloaded } from "./admission.ts";
+import { type Cursor, type Joined, type JoinFound, JoinReads } from "./join_reads.ts";
 import { RoomFeed } from "./room_feed.ts";
 import { type Subscriber, Subscription } from "./subscription.ts";
 import { Turn } from "./turn.ts";
 
-/** Where a client stood in a room when it was last connected. */
-export interface Cursor {
-  epoch?: string;
-  after: number;
-}
-
-/** What a join came to; `recovered` only when there was a cursor. */
-export interface Joined {
-  view: RoomView;
-  recovered?: boolean;
-}
+export type { Cursor, Joined } from "./join_reads.ts";
 
 /** What a hub works with. */
 export interface HubOptions {
@@ -34,14 +26,20 @@ export interface HubOptions {
    * for one reader: a replay that overflows would begin again with every reconnect. Default 512 KiB.
    */
   replayBytes?: number;
+  /** Joins that may be under way; beyond it they are refused as `overloaded`. Default 10,000. */
+  joins?: number;
   /** The epoch in force, shared with whoever announces entries. */
   epoch: { value: string };
 }
 
 const REPLAY_BYTES = 512 * 1024;
+const JOINS = 10_000;
+/** How long a join waits for others of the same principal, in milliseconds. */
+const TURN_MS = 5000;
 
 interface Place {
   feed: RoomFeed;
+  reads: JoinReads;
   ready: Promise<void>;
   stop: () => void;
   /** Joins under way; the place stays while there are any. */
@@ -57,6 +55,9 @@ export class Hub {
   readonly turn: Turn;
   readonly #places = new Map<RoomId, Place>();
   readonly #options: HubOptions;
+  /** Keeps one principal from filling the database with reads for many rooms. */
+  readonly #turns = new HistoryTurns(Infinity, TURN_MS);
+  #joining = 0;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -66,6 +67,11 @@ export class Hub {
   /** Rooms that somebody on this node has joined. */
   get rooms(): number {
     return this.#places.size;
+  }
+
+  /** Joins under way. */
+  get joining(): number {
+    return this.#joining;
   }
 
   /**
@@ -79,25 +85,30 @@ export class Hub {
     cursor: Cursor | undefined,
     begin: (joined: Joined) => void,
   ): Promise<Subscription> {
+    const { joins = JOINS, epoch } = this.#options;
+    if (this.#joining >= joins) throw overloaded();
     const place = this.#open(room);
     const subscription = new Subscription(room, subscriber);
+    this.#joining++;
     place.joining++;
     place.feed.subscriptions.add(subscription);
     try {
       await place.ready;
-      const found = await this.#read(room, subscriber.principal.id, cursor);
+      const { id } = subscriber.principal;
+      const found = await this.#turns.run(id, () => place.reads.read(id, cursor));
       if (found === undefined) throw new ConfabError("not_found");
       if (subscription.refusal !== undefined) throw new ConfabError(subscription.refusal);
-      if (found.view.epoch !== this.#options.epoch.value) {
+      if (found.view.epoch !== epoch.value) {
         this.#reset(found.view.epoch);
         throw new ConfabError("unavailable");
       }
-      this.#begin(place, subscription, found, cursor, begin);
+      this.#begin(place, subscription, found, begin);
       return subscription;
     } catch (error) {
       this.leave(subscription);
       throw error;
     } finally {
+      this.#joining--;
       place.joining--;
       this.#drop(room, place);
     }
@@ -115,19 +126,26 @@ export class Hub {
     // What was served before the question: what comes while it is answered is no contradiction.
     const served = new Map([...this.#places].map(([room, { feed }]) => [room, feed.head ?? 0]));
     if (served.size === 0) return;
+    const { value: before } = this.#options.epoch;
     const { epoch, heads } = await readHeads(this.#options.db, [...served.keys()]);
     if (epoch !== this.#options.epoch.value) return this.#reset(epoch);
     for (const [room, head] of heads) {
-      if (head < served.get(room)!) return await this.#restored(epoch);
+      // What was served of another history, before a join saw this one, is no contradiction.
+      if (before === epoch && head < served.get(room)!) return await this.#restored(epoch);
     }
     this.#tellHeads();
     for (const [room, head] of heads) this.#places.get(room)?.feed.reach(head);
   }
 
-  #read(room: RoomId, principal: string, cursor: Cursor | undefined) {
-    const { db, replayEntries } = this.#options;
-    const limit = cursor === undefined ? 0 : replayEntries + 1;
-    return inTurn(db, principal, () => readLogAs(db, room, principal, cursor?.after ?? 0, limit));
+  /** Reads for joins of a room: the herd of one room takes turns with those of others as one. */
+  #readsOf(room: RoomId): JoinReads {
+    const { db, replayEntries, replayBytes = REPLAY_BYTES, epoch } = this.#options;
+    const limits = { maxEntries: replayEntries, maxBytes: READ_BYTES };
+    return new JoinReads({
+      read: (take) => inTurn(db, room, () => readJoinViews(db, room, take(), limits)),
+      epoch: () => epoch.value,
+      replayBytes,
+    });
   }
 
   #open(room: RoomId): Place {
@@ -148,7 +166,13 @@ export class Hub {
       this.turn,
       (subscription, code) => this.#evict(subscription, code),
     );
-    const place: Place = { feed, joining: 0, stop: () => {}, ready: Promise.resolve() };
+    const place: Place = {
+      feed,
+      reads: this.#readsOf(room),
+      joining: 0,
+      stop: () => {},
+      ready: Promise.resolve(),
+    };
     this.#places.set(room, place);
     place.ready = (async () => {
       place.stop = await bus.serve(room, {
@@ -160,7 +184,7 @@ export class Hub {
       if (this.#options.epoch.value !== epoch) this.#reset(epoch);
       const head = heads.get(room);
       if (head === undefined) throw new ConfabError("not_found");
-      feed.start(head);
+      feed.start(head, epoch);
     })();
     // Whoever joins sees the failure; without this, one nobody waits for would end the process.
     place.ready.catch(() => {});
@@ -180,23 +204,15 @@ export class Hub {
   #begin(
     place: Place,
     subscription: Subscription,
-    found: { view: RoomView; entries: LogEntry[] },
-    cursor: Cursor | undefined,
+    { replay, ...joined }: JoinFound,
     begin: (joined: Joined) => void,
   ): void {
-    const { view, entries } = found;
-    const { subscriber } = subscription;
-    const { replayEntries, replayBytes = REPLAY_BYTES } = this.#options;
-    const replay = new Batch(entries).for(subscriber.principal.id);
-    const recovered = cursor && entries.length <= replayEntries &&
-      (cursor.epoch === undefined || cursor.epoch === view.epoch) &&
-      cursor.after >= view.floor && cursor.after <= view.head &&
-      replay.frames.length <= replayBytes;
-    begin(recovered === undefined ? { view } : { view, recovered });
-    if (recovered && entries.length > 0) subscriber.entries(replay);
-    const code = subscription.begin(view.head, view.role, view.visibleFrom);
+    const { head, role, visibleFrom } = joined.view;
+    begin(joined);
+    if (replay !== undefined) subscription.subscriber.entries(replay);
+    const code = subscription.begin(head, role, visibleFrom);
     if (code !== undefined) this.#evict(subscription, code);
-    place.feed.reach(view.head);
+    place.feed.reach(head);
   }
 
   /** Ends a subscription and says why; one that still joins gets the reason as its answer. */
@@ -233,14 +249,14 @@ export class Hub {
     const told = new Map<Subscriber, Record<RoomId, number>>();
     for (const [room, { feed }] of this.#places) {
       if (feed.head === undefined || feed.head === feed.toldHead) continue;
-      feed.toldHead = feed.head;
       // Nobody shall take what is on its way to them for missing.
       feed.flush();
+      const head = feed.toldHead = feed.handedOver!;
       for (const { subscriber, position } of feed.subscriptions) {
         if (position === undefined) continue;
         let heads = told.get(subscriber);
         if (heads === undefined) told.set(subscriber, heads = {});
-        heads[room] = feed.head;
+        heads[room] = head;
       }
     }
     for (const [subscriber, heads] of told) subscriber.heads(heads);

@@ -3,6 +3,7 @@ import { type ChatScene, chatScene, newPrincipal, recordedLog } from "../../test
 import { range, RecordedSubscriber } from "../../testing/subscriber.ts";
 import { until } from "../../testing/until.ts";
 import type { Principal } from "../auth/principal.ts";
+import { entry } from "../bus/contract.ts";
 import type { Bus } from "../bus/mod.ts";
 import { joinRoom, leaveRoom, removeMember, setMember } from "../chat/members.ts";
 import { deleteMessage, editMessage, sendMessage } from "../chat/messages.ts";
@@ -284,7 +285,7 @@ Deno.test("A subscription follows the role of its member", strict, async () => {
 Deno.test("Ending a subscription while it joins leaves nothing behind", strict, async () => {
   await using scene = await chatScene();
   const { owner, room } = await publicRoom(scene);
-  const held = heldDatabase(scene.db, /log_page/);
+  const held = heldDatabase(scene.db, /log_page.*true/s);
   const { hub } = node(scene, { db: held.db });
   const reader = new RecordedSubscriber(owner);
   held.hold();
@@ -301,7 +302,7 @@ Deno.test("Ending a subscription while it joins leaves nothing behind", strict, 
 Deno.test("A room stays when its last subscriber leaves while another joins", strict, async () => {
   await using scene = await chatScene();
   const { owner, room } = await publicRoom(scene);
-  const held = heldDatabase(scene.db, /log_page/);
+  const held = heldDatabase(scene.db, /log_page.*true/s);
   const { hub } = node(scene, { db: held.db });
   const [first, second] = [new RecordedSubscriber(owner), new RecordedSubscriber(owner)];
   const subscription = await first.join(hub, room);
@@ -440,11 +441,54 @@ Deno.test("A new epoch reaches every room, also when a join sees it first", stri
   assertEquals(other.evictions, []);
 });
 
+Deno.test("A beacon that a reset overtakes takes nothing for restored", strict, async () => {
+  await using scene = await chatScene();
+  const { owner, room } = await publicRoom(scene);
+  await say(scene, owner, room);
+  const held = heldDatabase(scene.db, /r\.head from instance/);
+  const { hub, epoch } = node(scene, { db: held.db });
+  const reader = new RecordedSubscriber(owner);
+  await reader.join(hub, room);
+  await scene.db.query("update instance set epoch = 'restored'");
+  await scene.db.query("delete from entries where room_id = $1 and seq > 1", [room]);
+  await scene.db.query("update rooms set head = 1, message_count = 0 where id = $1", [room]);
+  held.hold();
+  const beacon = hub.beacon();
+  await held.reached();
+  // As a join does that has seen it first.
+  epoch.value = "restored";
+  held.open();
+  await beacon;
+  assertEquals(epoch.value, "restored");
+  assertEquals(await scene.db.query("select epoch from instance"), [{ epoch: "restored" }]);
+});
+
+Deno.test("A room that opens takes nothing of the history before", strict, async () => {
+  await using scene = await chatScene();
+  const { owner, room } = await publicRoom(scene);
+  const held = heldDatabase(scene.db, /r\.head from instance/);
+  const { hub, epoch } = node(scene, { db: held.db });
+  const old = epoch.value;
+  await scene.db.query("update instance set epoch = 'restored'");
+  held.hold();
+  const reader = new RecordedSubscriber(owner);
+  const joining = reader.join(hub, room);
+  await held.reached();
+  scene.chat.bus.publish([{ ...entry(room, 2), epoch: old }]);
+  held.open();
+  await joining;
+  await say(scene, owner, room);
+  await until("it arrived", () => reader.seen.length > 0);
+  assertEquals(reader.seen.map(({ seq, epoch }) => ({ seq, epoch })), [
+    { seq: 2, epoch: "restored" },
+  ]);
+});
+
 Deno.test("A join under way when the history is reset begins in the new one", strict, async () => {
   await using scene = await chatScene();
   const { owner, room } = await publicRoom(scene);
   for (let i = 0; i < 9; i++) await say(scene, owner, room);
-  const held = heldDatabase(scene.db, /log_page/);
+  const held = heldDatabase(scene.db, /log_page.*true/s);
   const { hub } = node(scene, { db: held.db });
   const reader = new RecordedSubscriber(owner);
   await reader.join(hub, room);

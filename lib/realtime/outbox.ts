@@ -12,7 +12,7 @@ export interface Wire {
 /**
  * What waits to be written to one WebSocket, in order. Everything queued in a turn of the event
  * loop leaves as one frame: an object, or an array of objects. A reader that is slower than its
- * messages is cut off when more than `maxBytes` wait (UTF-16 units count as bytes). One that has
+ * messages is cut off when more than `maxBytes()` wait (UTF-16 units count as bytes). One that has
  * taken everything so far takes a whole turn, however much others have sent in it.
  */
 export class Outbox implements Flushable {
@@ -22,7 +22,7 @@ export class Outbox implements Flushable {
   constructor(
     private readonly wire: Wire,
     private readonly turn: Turn,
-    private readonly maxBytes: number,
+    private readonly maxBytes: () => number,
     private readonly overflow: () => void,
   ) {}
 
@@ -40,7 +40,7 @@ export class Outbox implements Flushable {
     this.#queue = [];
     const frame = queue.length === 1 ? frameOf(queue[0]!) : join(queue);
     const buffered = this.wire.buffered();
-    if (buffered > 0 && buffered + frame.length > this.maxBytes) {
+    if (buffered > 0 && buffered + frame.length > this.maxBytes()) {
       this.close();
       this.overflow();
       return;

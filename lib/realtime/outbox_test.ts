@@ -15,7 +15,7 @@ function scene(maxBytes = 1000) {
   const outbox = new Outbox(
     { write: wire.write, buffered: () => wire.waiting },
     turn,
-    maxBytes,
+    () => maxBytes,
     () => overflows++,
   );
   return { frames, wire, outbox, turn, overflows: () => overflows };

@@ -1,6 +1,8 @@
 import type { ErrorCode } from "../errors.ts";
 import type { LogEntry, RoomId, Signal } from "../protocol.ts";
+import { Backlog } from "./backlog.ts";
 import { Batch } from "./batch.ts";
+import { LogOrder } from "./log_order.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Flushable, Turn } from "./turn.ts";
 
@@ -10,36 +12,36 @@ export interface FeedSource {
   read(room: RoomId, from: number, to: number): Promise<LogEntry[]>;
   /** The feed could not read; the next beacon tries again. */
   failed(room: RoomId, error: unknown): void;
-  /** Entries that were announced are not in the store, but later ones are. */
+  /** Entries that were announced are not in the store, or what follows is another history. */
   lost(room: RoomId): void;
   /** A subscriber threw; it is served no more. */
   threw(error: unknown): void;
 }
 
-const PAGE = 500;
-const MAX_PENDING = 1000;
 /**
  * A frame costs 8 to 16 µs to write, whatever is in it. A room takes about half of the time for
  * that: what comes meanwhile shares a frame. Rooms of a few need no pause, full frames no waiting.
  */
 const PAUSE = { msPerSubscriber: 0.024, minMs: 2, maxMs: 40, enoughEntries: 32 };
+/**
+ * When most of the readers have so much before them, it is the node that is slow: the room waits
+ * for them, but not long, as it may be the readers all the same. One of the two lets go then.
+ */
+const FULL = { bytes: 256 * 1024, readers: 32, waitMs: 100, lookMs: 10 };
 
 /**
  * The log of one room as it passes through this node: entries come in any order and more than
  * once, and leave in order, once, to everybody who subscribes. A gap is read from the store.
+ * What to accept and to read is decided in {@link LogOrder}; when and how, here.
  */
 export class RoomFeed implements Flushable {
   readonly subscriptions = new Set<Subscription>();
-  /** The last seq that was accepted in order; undefined until the first read of the head. */
-  head: number | undefined;
   /** The head that subscribers were last told of by a beacon. */
   toldHead = 0;
-  #pending = new Map<number, LogEntry>();
-  #accepted: LogEntry[] = [];
+  readonly #order = new LogOrder();
+  readonly #backlog = new Backlog();
+  #waitingSince: number | undefined;
   #signals: Signal[] = [];
-  /** The highest seq known to exist. */
-  #target = 0;
-  #filling = false;
   #flushedAt = 0;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -51,27 +53,35 @@ export class RoomFeed implements Flushable {
     private readonly ended: (subscription: Subscription, code: ErrorCode) => void,
   ) {}
 
-  /** Starts after `head`: what came earlier is dropped, what came later is sorted in. */
-  start(head: number): void {
-    this.head = this.toldHead = head;
-    this.#dropOld();
+  /** The last seq that was accepted in order; undefined until the first read of the head. */
+  get head(): number | undefined {
+    return this.#order.head;
+  }
+
+  /** The last seq that was handed over: `head`, unless there is a backlog. */
+  get handedOver(): number | undefined {
+    const next = this.#backlog.first;
+    return next === undefined ? this.head : next.seq - 1;
+  }
+
+  /** Starts after `head`, see LogOrder. */
+  start(head: number, epoch?: string): void {
+    this.toldHead = head;
+    this.#order.start(head, epoch);
     this.#advance();
   }
 
-  /** Takes committed entries in any order. */
+  /** Takes committed entries in any order; with a long backlog, only the fact that they are there. */
   entries(entries: LogEntry[]): void {
-    for (const entry of entries) {
-      if (entry.seq > this.#target) this.#target = entry.seq;
-      if (this.head !== undefined && entry.seq <= this.head) continue;
-      if (this.#pending.size < MAX_PENDING) this.#pending.set(entry.seq, entry);
-    }
-    if (this.head !== undefined) this.#advance();
+    if (this.#backlog.isLong) { for (const { seq } of entries) this.#order.reach(seq); }
+    else this.#order.entries(entries);
+    this.#advance();
   }
 
   /** The room is known to have entries up to `seq`. */
   reach(seq: number): void {
-    if (seq > this.#target) this.#target = seq;
-    if (this.head !== undefined) this.#advance();
+    this.#order.reach(seq);
+    this.#advance();
   }
 
   /** Takes a signal for everybody here. */
@@ -80,19 +90,12 @@ export class RoomFeed implements Flushable {
     this.turn.add(this);
   }
 
-  /** Hands over what was accepted since the last turn. */
+  /**
+   * Hands over what was accepted since the last turn, or a slice of it: the rest follows when the
+   * outboxes had their turn.
+   */
   flush(): void {
-    if (this.#accepted.length > 0) {
-      this.#flushedAt = performance.now();
-      const batch = new Batch(this.#accepted);
-      this.#accepted = [];
-      for (const subscription of this.subscriptions) {
-        this.#guard(subscription, () => {
-          const code = subscription.take(batch);
-          if (code !== undefined) this.ended(subscription, code);
-        });
-      }
-    }
+    if (this.#backlog.first !== undefined && !this.#waits()) this.#handOver();
     const signals = this.#signals;
     this.#signals = [];
     for (const signal of signals) {
@@ -108,65 +111,97 @@ export class RoomFeed implements Flushable {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#pause);
-    this.#pending.clear();
   }
 
-  #advance(): void {
-    let entry;
-    while ((entry = this.#pending.get(this.head! + 1)) !== undefined) {
-      this.#pending.delete(entry.seq);
-      this.#accept(entry);
+  #handOver(): void {
+    this.#flushedAt = performance.now();
+    const batch = new Batch(this.#backlog.slice());
+    for (const subscription of this.subscriptions) {
+      this.#guard(subscription, () => {
+        const code = subscription.take(batch);
+        if (code !== undefined) this.ended(subscription, code);
+      });
     }
-    if (this.#target > this.head! && !this.#filling && !this.#closed) void this.#fill();
+    if (this.#backlog.first !== undefined) this.turn.add(this);
+    this.#advance();
   }
 
-  #accept(entry: LogEntry): void {
-    this.head = entry.seq;
-    this.#accepted.push(entry);
-    this.#schedule();
+  /** Puts a flush off while most of the readers are full. */
+  #waits(): boolean {
+    if (this.#closed || !this.#readersAreFull()) {
+      this.#waitingSince = undefined;
+      return false;
+    }
+    const now = performance.now();
+    this.#waitingSince ??= now;
+    if (now - this.#waitingSince >= FULL.waitMs) {
+      this.#waitingSince = undefined;
+      return false;
+    }
+    this.#later(FULL.lookMs);
+    return true;
+  }
+
+  #readersAreFull(): boolean {
+    let seen = 0;
+    let full = 0;
+    for (const { subscriber } of this.subscriptions) {
+      seen++;
+      if (subscriber.bufferedBytes > FULL.bytes) full++;
+      if (seen === FULL.readers) break;
+    }
+    return full * 2 > seen;
+  }
+
+  /** Follows up an input. */
+  #advance(): void {
+    if (this.#order.waiting > 0) {
+      this.#backlog.add(this.#order.take());
+      this.#schedule();
+    }
+    if (this.#mayRead) void this.#fill();
+  }
+
+  get #mayRead(): boolean {
+    return this.#order.wishes && !this.#closed && !this.#backlog.isLong;
   }
 
   #schedule(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#waitingSince !== undefined) return;
     const { msPerSubscriber, minMs, maxMs, enoughEntries } = PAUSE;
     const pauseMs = Math.min(maxMs, this.subscriptions.size * msPerSubscriber);
-    if (pauseMs < minMs || this.#accepted.length >= enoughEntries) return this.turn.add(this);
+    if (pauseMs < minMs || this.#backlog.length >= enoughEntries) return this.turn.add(this);
     const leftMs = this.#flushedAt + pauseMs - performance.now();
     if (leftMs <= 0) return this.turn.add(this);
+    this.#later(leftMs);
+  }
+
+  #later(ms: number): void {
     this.#pause ??= setTimeout(() => {
       this.#pause = undefined;
       this.turn.add(this);
-    }, leftMs);
+    }, ms);
   }
 
+  /** Reads what is wished for until nothing is; after a failure, until the next notice. */
   async #fill(): Promise<void> {
-    this.#filling = true;
     try {
-      while (!this.#closed && this.#target > this.head!) {
-        const from = this.head! + 1;
-        const found = await this.source.read(
-          this.room,
-          from,
-          Math.min(this.#target, from + PAGE - 1),
-        );
+      while (this.#mayRead) {
+        const wish = this.#order.wish();
+        if (wish === undefined) return;
+        if (wish === "lost") return this.source.lost(this.room);
+        const found = await this.source.read(this.room, wish.from, wish.to);
         if (this.#closed) return;
-        for (const entry of found) if (entry.seq === this.head! + 1) this.#accept(entry);
-        while (this.#pending.has(this.head! + 1)) this.#take(this.head! + 1);
-        if (this.head! >= from) continue;
-        if (found.length > 0) return this.source.lost(this.room);
-        // Announced, but not there (yet): believe the store.
-        this.#target = this.head!;
+        this.#order.read(wish, found);
+        if (this.#order.waiting > 0) {
+          this.#backlog.add(this.#order.take());
+          this.#schedule();
+        }
       }
-      this.#dropOld();
     } catch (error) {
+      this.#order.failed();
       this.source.failed(this.room, error);
-    } finally {
-      this.#filling = false;
     }
-  }
-
-  #dropOld(): void {
-    for (const seq of this.#pending.keys()) if (seq <= this.head!) this.#pending.delete(seq);
   }
 
   /** One that throws is out, so that it neither misses entries nor keeps others from theirs. */
@@ -181,11 +216,5 @@ export class RoomFeed implements Flushable {
         // It was told; that it throws again is known.
       }
     }
-  }
-
-  #take(seq: number): void {
-    const entry = this.#pending.get(seq)!;
-    this.#pending.delete(seq);
-    this.#accept(entry);
   }
 }

@@ -207,3 +207,75 @@ Deno.test("RoomFeed that is closed while it gathers leaves no timer behind", str
   feed.entries([entry("room", 2)]);
   feed.close();
 });
+
+/** Entries 1 to `count`, each with so many characters of text. */
+function long(count: number, chars: number): LogEntry[] {
+  return range(1, count).map((seq) => {
+    const one = entry("room", seq);
+    return { ...one, event: Object.assign({ note: "x".repeat(chars) }, one.event) };
+  });
+}
+
+Deno.test(
+  "RoomFeed hands over much in slices, between which outboxes are written",
+  strict,
+  async () => {
+    const s = scene(() => 0);
+    const sizes: number[] = [];
+    const take = s.reader.entries.bind(s.reader);
+    s.reader.entries = (batch) => {
+      sizes.push(batch.frames.length);
+      take(batch);
+    };
+    s.subscription.begin(0, "member");
+    s.feed.start(0);
+    s.feed.entries(long(2000, 1000));
+    await until("all arrived", () => s.reader.seen.length === 2000);
+    assertEquals(s.reader.seqs(), range(1, 2000));
+    assert(sizes.every((size) => size < 300_000), `${sizes}`);
+    assertEquals(s.reads(), 0);
+  },
+);
+
+Deno.test(
+  "RoomFeed keeps no more than it can hand over soon, and reads the rest",
+  strict,
+  async () => {
+    const all = long(20_000, 1000);
+    const s = scene(() => 0, {
+      read: (_, from, to) => Promise.resolve(all.slice(from - 1, Math.min(to, from + 499))),
+    });
+    s.subscription.begin(0, "member");
+    s.feed.start(0);
+    s.reader.bufferedBytes = 1_000_000;
+    for (let at = 0; at < all.length; at += 100) s.feed.entries(all.slice(at, at + 100));
+    assert(s.feed.head! < 6000, `${s.feed.head} were kept`);
+    assertEquals(s.feed.handedOver, 0);
+    s.reader.bufferedBytes = 0;
+    await until("all arrived", () => s.reader.seen.length >= all.length);
+    assertEquals(s.reader.seqs(), range(1, all.length));
+  },
+);
+
+Deno.test("RoomFeed waits for readers that are full, but not for ever", strict, async () => {
+  const s = scene(() => 0);
+  const quick = new RecordedSubscriber({ ...READER, id: "quick" });
+  const other = new Subscription("room", quick);
+  s.feed.subscriptions.add(other);
+  s.subscription.begin(0, "member");
+  other.begin(0, "member");
+  s.feed.start(0);
+  s.reader.bufferedBytes = quick.bufferedBytes = 1_000_000;
+  s.feed.entries(long(3, 10));
+  s.feed.flush();
+  assertEquals(quick.seqs(), []);
+  await until("it was handed over", () => quick.seen.length === 3);
+  // One of two is no reason to wait.
+  quick.bufferedBytes = 0;
+  s.feed.entries(long(5, 10).slice(3));
+  s.feed.flush();
+  assertEquals(quick.seqs(), range(1, 5));
+  s.feed.close();
+  // The turn that was asked for before the flush by hand.
+  await new Promise((resolve) => setImmediate(resolve));
+});

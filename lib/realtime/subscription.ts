@@ -7,6 +7,8 @@ import { Batch } from "./batch.ts";
 /** A connection as the hub sees it: a WebSocket or an SSE stream. Calls must not throw. */
 export interface Subscriber {
   readonly principal: Principal;
+  /** What was written to it and has not left yet, in bytes. */
+  readonly bufferedBytes: number;
   /** Takes entries of a room, each room's in order. */
   entries(batch: Batch): void;
   /** Takes a signal, encoded as its WebSocket frame. */

@@ -2,6 +2,7 @@ import type { Database, Row } from "../database/mod.ts";
 import type { LogEntry, PrincipalId, RoomId } from "../protocol.ts";
 import type { LeaseKey } from "./bridge_lease.ts";
 import { entryOf, type EntryRow } from "./entry_rows.ts";
+import { READ_BYTES } from "./log.ts";
 
 /** A room that the bridge must look at. */
 export interface StoredBridgeRoom {
@@ -48,7 +49,8 @@ export async function readBridgeRooms(
 }
 
 /**
- * The first entries of a room after a seq, as they are now, with the clientId of every message.
+ * The first entries of a room after a seq, as they are now, with the clientId of every message; at
+ * most READ_BYTES, so that fewer than `limit` do not mean that these were all.
  * Seqs have no gap above the floor, so the page is a range of them: with a `limit` instead, a
  * planner without statistics reads the whole rest of the room first.
  */
@@ -61,28 +63,37 @@ export async function readEntriesAfter(
   const rows = await db.query<EntryRow & { epoch: string }>(
     `select (select epoch from instance) as epoch, e.* from rooms r
      cross join lateral log_page(
-       r.id, greatest($2::bigint, r.floor) + 1, greatest($2::bigint, r.floor) + $3::bigint) e
+       r.id, greatest($2::bigint, r.floor) + 1, greatest($2::bigint, r.floor) + $3::bigint,
+       $4, false) e
      where r.id = $1 order by e.seq`,
-    [room, after, limit],
+    [room, after, limit, READ_BYTES],
   );
   return rows.map((row) => entryOf(row, row.epoch));
 }
 
+/** A device that is in a room. */
+export interface DeviceMember {
+  id: PrincipalId;
+  /** What is older is not shown to it. */
+  visibleFrom: number;
+}
+
 /**
  * The devices that were members when the log stood at `seq`: those who joined by then and are
- * still there, and those whose first change of membership after it was to go.
+ * still there, and those whose first change of membership after it was to go. Of these nothing else
+ * is known any more: they count as seeing all.
  */
 export async function readDevicesAt(
   db: Database,
   room: RoomId,
   seq: number,
-): Promise<PrincipalId[]> {
-  const rows = await db.query<{ id: string }>(
-    `select x.id from members m join devices x on x.id = m.principal_id
+): Promise<DeviceMember[]> {
+  const rows = await db.query<{ id: string; visible_from: number }>(
+    `select x.id, m.visible_from from members m join devices x on x.id = m.principal_id
      join principals p on p.id = x.id and p.disabled_at is null
      where m.room_id = $1 and m.joined_seq <= $2
-     union
-     select x.id from (
+     union all
+     select x.id, 1 from (
        select distinct on (e.subject_id) e.subject_id, e.type from entries e
        where e.room_id = $1 and e.seq > $2
          and e.type in ('member.joined', 'member.left', 'member.removed')
@@ -92,7 +103,7 @@ export async function readDevicesAt(
      where first.type <> 'member.joined'`,
     [room, seq],
   );
-  return rows.map((row) => row.id);
+  return rows.map((row) => ({ id: row.id, visibleFrom: row.visible_from }));
 }
 
 /** Stores cursors while the lease is held; false: it is not, and nothing was stored. */

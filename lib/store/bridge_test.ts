@@ -127,8 +127,11 @@ Deno.test(
     await leave(db, room, owner, b); // 6
     const expected = [[], [], [a], [a, b], [b], [a, b], [a]];
     for (const [seq, devices] of expected.entries()) {
-      assertEquals((await readDevicesAt(db, room, seq)).sort(), [...devices].sort(), `at ${seq}`);
+      const found = (await readDevicesAt(db, room, seq)).map(({ id }) => id);
+      assertEquals(found.sort(), [...devices].sort(), `at ${seq}`);
     }
+    await db.query("update members set visible_from = 5 where principal_id = $1", [a]);
+    assertEquals(await readDevicesAt(db, room, 6), [{ id: a, visibleFrom: 5 }]);
     await db.query("update principals set disabled_at = now() where id = $1", [a]);
     assertEquals(await readDevicesAt(db, room, 6), []);
   },

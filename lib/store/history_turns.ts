@@ -3,8 +3,8 @@ import { ConfabError } from "../errors.ts";
 
 /** Reads that one principal may have under way. */
 const PER_PRINCIPAL = 3;
-/** Reads of one principal that may wait. */
-const MAX_WAITING = 1000;
+/** Reads that may wait: of one principal, and of all. */
+const MAX_WAITING = { own: 1000, all: 20_000 };
 /** The part of the database's connections that reads of history may take; sends need the rest. */
 const SHARE = 0.6;
 
@@ -25,19 +25,19 @@ interface Line {
 export class HistoryTurns {
   readonly #lines = new Map<string, Line>();
   readonly #most: number;
-  readonly #waitMs: number;
   #running = 0;
+  #waiting = 0;
 
-  /** `connections` is how many statements the database runs at once; `waitMs` by default 2,000. */
-  constructor(connections: number, waitMs = 2000) {
+  /** `connections` is how many statements the database runs at once. */
+  constructor(connections: number, private readonly waitMs = 2000) {
     this.#most = Math.max(1, Math.floor(connections * SHARE));
-    this.#waitMs = waitMs;
   }
 
   /**
    * Runs `read` when it is the principal's turn.
    *
    * @throws {ConfabError} `rate_limited` when the principal itself asks for too much at once
+   * @throws {ConfabError} `overloaded` when all together do
    * @throws {DatabaseError} `unavailable` when the turn does not come in time
    */
   async run<T>(principal: string, read: () => Promise<T>): Promise<T> {
@@ -73,8 +73,10 @@ export class HistoryTurns {
   }
 
   #wait(line: Line): Promise<void> {
-    if (line.waiting.size >= MAX_WAITING) throw tooMuch();
-    return new Promise((resolve, reject) => {
+    if (line.waiting.size >= MAX_WAITING.own) throw tooMuch();
+    if (this.#waiting >= MAX_WAITING.all) throw new ConfabError("overloaded");
+    this.#waiting++;
+    return new Promise<void>((resolve, reject) => {
       const waiter = {
         go: () => {
           clearTimeout(timer);
@@ -87,9 +89,9 @@ export class HistoryTurns {
         line.waiting.delete(waiter);
         const own = line.running >= PER_PRINCIPAL;
         reject(own ? tooMuch() : new DatabaseError("unavailable", "Too many reads of history"));
-      }, this.#waitMs);
+      }, this.waitMs);
       line.waiting.add(waiter);
-    });
+    }).finally(() => this.#waiting--);
   }
 
   /** Starts what may run now; whoever had a turn goes to the end. */

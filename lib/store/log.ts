@@ -1,59 +1,30 @@
 import type { Database } from "../database/mod.ts";
-import type { LogEntry, Message, RoomId, RoomRole } from "../protocol.ts";
+import type { LogEntry, Message, RoomId } from "../protocol.ts";
 import { concealBefore, entryOf, type EntryRow, messageOf } from "./entry_rows.ts";
+import {
+  EPOCH,
+  type RoomView,
+  type RoomViewRow,
+  VIEW_COLUMNS,
+  viewOf,
+  viewOfRoom,
+  VISIBLE,
+} from "./room_view.ts";
 
-/** A room as one snapshot shows it to one principal. */
-export interface RoomView {
-  epoch: string;
-  head: number;
-  floor: number;
-  /** Null: not a member, the room is public. */
-  role: RoomRole | null;
-  visibleFrom: number;
-  read: number;
-  unread: number;
-}
+/**
+ * Bytes of content that one read brings at most, unless a single entry has more; what it leaves out
+ * comes with the next read.
+ */
+export const READ_BYTES = 1024 * 1024;
 
-interface ViewRow extends EntryRow {
-  head: number;
-  floor: number;
-  epoch: string;
-  role: RoomRole | null;
-  visible_from: number | null;
-  read: number | null;
-  unread: number | null;
-}
-
-// A scalar, so that the planner does not take the one row of `instance` for a thousand.
-const EPOCH = `(select epoch from instance) as epoch`;
-// A device sees only rooms it is a member of; everybody else also sees public ones.
-const VIEW = `
-  from rooms r
-  join principals me on me.id = $2 and me.disabled_at is null
-  left join members m on m.room_id = r.id and m.principal_id = me.id
-  left join lateral room_progress(r, m) progress on m.role is not null`;
-const VISIBLE = `r.id = $1 and r.deleted_at is null
-  and (m.role is not null or (r.visibility = 'public' and me.kind <> 'device'))`;
-const VIEW_COLUMNS = `r.head, r.floor, ${EPOCH}, m.role, m.visible_from,
-  progress.read, progress.unread`;
-
-function viewOf(row: ViewRow): RoomView {
-  return {
-    epoch: row.epoch,
-    head: row.head,
-    floor: row.floor,
-    role: row.role,
-    visibleFrom: row.visible_from ?? 1,
-    read: row.read ?? 0,
-    unread: row.unread ?? 0,
-  };
-}
+interface ViewRow extends EntryRow, RoomViewRow {}
 
 /**
  * The entries of a room after a seq, oldest first, with the room's state, in one snapshot. A page
  * is a range of numbers, as they have no gaps: the planner cannot choose to read the whole room.
  * Undefined when the principal may not see the room. Entries before `visibleFrom` are left out,
- * later changes of messages before it come without content.
+ * later changes of messages before it come without content. At most READ_BYTES: fewer than `limit`
+ * entries do not mean that these were all.
  */
 export async function readLogAs(
   db: Database,
@@ -63,11 +34,12 @@ export async function readLogAs(
   limit: number,
 ): Promise<{ view: RoomView; entries: LogEntry[] } | undefined> {
   const rows = await db.query<ViewRow>(
-    `select ${VIEW_COLUMNS}, e.* ${VIEW}
+    `select ${EPOCH}, ${VIEW_COLUMNS}, e.* from (values (1)) one ${viewOfRoom("$1", "$2")}
      cross join lateral (select greatest($3::bigint + 1, m.visible_from) as first) page
-     left join lateral log_page(r.id, page.first, page.first + $4::bigint - 1) e on true
+     left join lateral log_page(
+       r.id, page.first, page.first + $4::bigint - 1, $5, false) e on true
      where ${VISIBLE} order by e.seq`,
-    [room, principal, after, limit],
+    [room, principal, after, limit, READ_BYTES],
   );
   const first = rows[0];
   if (first === undefined) return undefined;
@@ -79,7 +51,7 @@ export async function readLogAs(
 
 /**
  * A page of messages, oldest first: those just before `before`, or just after `after`, or the
- * newest. One row more than `limit` is read to know whether there are more.
+ * newest; fewer than `limit` when these are READ_BYTES already.
  */
 export async function readMessagesAs(
   db: Database,
@@ -88,27 +60,26 @@ export async function readMessagesAs(
   range: { before?: number; after?: number },
   limit: number,
 ): Promise<{ view: RoomView; messages: Message[]; hasMore: boolean } | undefined> {
-  const forward = range.after !== undefined;
-  const rows = await db.query<ViewRow>(
-    `select ${VIEW_COLUMNS}, e.* ${VIEW}
+  const rows = await db.query<ViewRow & { more: boolean | null }>(
+    `select ${EPOCH}, ${VIEW_COLUMNS}, page.more, (page.entry).*
+     from (values (1)) one ${viewOfRoom("$1", "$2")}
      left join lateral message_page(
-       r.id, greatest($3::bigint, m.visible_from), $4::bigint, $5::bigint, $6) e on true
-     where ${VISIBLE} order by e.seq`,
+       r.id, greatest($3::bigint, m.visible_from), $4::bigint, $5::bigint, $6, $7) page on true
+     where ${VISIBLE} order by (page.entry).seq`,
     [
       room,
       principal,
       range.after === undefined ? 1 : range.after + 1,
       range.before === undefined ? Number.MAX_SAFE_INTEGER : range.before - 1,
-      limit + 1,
-      forward,
+      limit,
+      READ_BYTES,
+      range.after !== undefined,
     ],
   );
   const first = rows[0];
   if (first === undefined) return undefined;
-  const found = rows.filter((row) => row.seq !== null);
-  const hasMore = found.length > limit;
-  const page = forward ? found.slice(0, limit) : found.slice(-limit);
-  return { view: viewOf(first), messages: page.map(messageOf), hasMore };
+  const messages = rows.filter((row) => row.seq !== null).map(messageOf);
+  return { view: viewOf(first), messages, hasMore: first.more === true };
 }
 
 /** One message as a principal may see it; undefined when there is none. */
@@ -122,7 +93,7 @@ export async function readMessageAs(
   return found?.messages[0]?.seq === seq ? found.messages[0] : undefined;
 }
 
-/** The entries with these numbers, as they are now; for announcing what was just committed. */
+/** The entries with these numbers, as they are now; the first of them when there are too many bytes. */
 export async function readEntries(
   db: Database,
   room: RoomId,
@@ -130,8 +101,8 @@ export async function readEntries(
   to: number,
 ): Promise<LogEntry[]> {
   const rows = await db.query<EntryRow & { epoch: string }>(
-    `select ${EPOCH}, e.* from log_page($1, $2, $3) e order by e.seq`,
-    [room, from, to],
+    `select ${EPOCH}, e.* from log_page($1, $2, $3, $4, false) e order by e.seq`,
+    [room, from, to, READ_BYTES],
   );
   return rows.map((row) => entryOf(row, row.epoch));
 }

@@ -17,6 +17,11 @@ export function avatar(principal: Pick<PublicPrincipal, "id" | "kind" | "name">)
   return element("span", { class: hue, "aria-hidden": "true" }, initials(principal.name));
 }
 
+/** An avatar with a dot at its corner. */
+export function withDot(avatar: HTMLElement, dot: HTMLElement): HTMLElement {
+  return element("span", { class: "avatar-frame" }, avatar, dot);
+}
+
 function initials(name: string): string {
   const words = name.trim().split(/\s+/).filter((word) => word !== "");
   const letters = words.length > 1 ? [words[0]!, words.at(-1)!] : words;

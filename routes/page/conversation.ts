@@ -9,6 +9,7 @@ import { element } from "./element.ts";
 import { membersPanel } from "./members_panel.ts";
 import { MessageList } from "./message_list.ts";
 import { attempt } from "./notice.ts";
+import { PresenceDots } from "./presence_dots.ts";
 import { onNextFrame } from "./room_list.ts";
 import { Scroller } from "./scroller.ts";
 import { TypingLine } from "./typing_line.ts";
@@ -43,7 +44,8 @@ export function conversation(chat: Chat, listed: ListedRoom): Conversation {
   const typing = new TypingLine();
   const earlier = earlierButton(listed);
   const scroller = new Scroller(earlier, list.element);
-  const members = membersPanel(chat, listed);
+  const presence = new PresenceDots(room);
+  const members = membersPanel(chat, listed, presence);
   const { show, markRead } = follow(listed, list, scroller, earlier, composer);
   scroller.atEnd = markRead;
   scroller.nearStart = () => void room.loadEarlier();
@@ -65,20 +67,22 @@ export function conversation(chat: Chat, listed: ListedRoom): Conversation {
   );
   document.addEventListener("visibilitychange", markRead);
   stops.push(() => document.removeEventListener("visibilitychange", markRead));
-  return {
-    element: element(
-      "div",
-      { class: "room-view" },
-      element(
-        "section",
-        { class: "conversation", "aria-label": roomName(listed) },
-        conversationHeader(chat, listed, members),
-        element("div", { class: "log-frame" }, scroller.log, scroller.jump),
-        typing.element,
-        composer.element,
-      ),
-      members.element,
+  const view = element(
+    "div",
+    { class: "room-view" },
+    element(
+      "section",
+      { class: "conversation", "aria-label": roomName(listed) },
+      conversationHeader(chat, listed, members, presence),
+      element("div", { class: "log-frame" }, scroller.log, scroller.jump),
+      typing.element,
+      composer.element,
     ),
+    members.element,
+  );
+  presence.start(view);
+  return {
+    element: view,
     shown() {
       void attempt(() => room.load());
       show();
@@ -88,6 +92,7 @@ export function conversation(chat: Chat, listed: ListedRoom): Conversation {
     stop() {
       for (const stop of stops) stop();
       typing.stop();
+      presence.stop();
       members.stop();
     },
   };

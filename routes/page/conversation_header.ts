@@ -1,16 +1,18 @@
-import { avatar } from "./avatar.ts";
+import { avatar, withDot } from "./avatar.ts";
 import type { Chat } from "./chat.ts";
 import type { ListedRoom } from "./directory.ts";
 import { roomName } from "./directory.ts";
 import { element } from "./element.ts";
 import { icon } from "./icon.ts";
 import type { MembersPanel } from "./members_panel.ts";
+import type { PresenceDots } from "./presence_dots.ts";
 
 /** The line above a conversation: where one is, and who else. */
 export function conversationHeader(
   chat: Chat,
   listed: ListedRoom,
   members: MembersPanel,
+  presence: PresenceDots,
 ): HTMLElement {
   const { info } = listed;
   const toggle = element(
@@ -43,7 +45,7 @@ export function conversationHeader(
         { class: "avatar avatar-room" },
         icon(info.visibility === "public" ? "room" : "lock"),
       )
-      : avatar(info.peer),
+      : withDot(avatar(info.peer), presence.dot(info.peer.id)),
     element(
       "div",
       { class: "result-text" },

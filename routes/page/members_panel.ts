@@ -1,5 +1,5 @@
 import type { Member } from "../../lib/client/mod.ts";
-import { avatar } from "./avatar.ts";
+import { avatar, withDot } from "./avatar.ts";
 import type { Chat } from "./chat.ts";
 import { openDeviceDialog } from "./device_dialog.ts";
 import type { ListedRoom } from "./directory.ts";
@@ -10,6 +10,7 @@ import { icon } from "./icon.ts";
 import type { IconName } from "./icon.ts";
 import { attempt } from "./notice.ts";
 import { openDirect, openInviteDialog } from "./people_dialog.ts";
+import type { PresenceDots } from "./presence_dots.ts";
 import { onNextFrame } from "./room_list.ts";
 
 const MAX_MEMBERS = 1000;
@@ -24,12 +25,17 @@ export interface MembersPanel {
 }
 
 /** Lists people and devices of a room and lets one add and remove them. */
-export function membersPanel(chat: Chat, listed: ListedRoom): MembersPanel {
+export function membersPanel(
+  chat: Chat,
+  listed: ListedRoom,
+  presence: PresenceDots,
+): MembersPanel {
   const { room, info } = listed;
   const lists = element("div", { class: "member-lists" });
   const refresh = onNextFrame(async () => {
     const members = await readMembers(chat, room.id).catch(() => undefined);
-    if (members !== undefined) showMembers(chat, listed, lists, members, refresh);
+    if (members === undefined) return;
+    showMembers(members, lists, (member) => memberRow(chat, listed, member, presence, refresh));
   });
   const group = info.kind === "group";
   const element_ = element(
@@ -93,19 +99,16 @@ async function readMembers(chat: Chat, room: string): Promise<Member[]> {
 }
 
 function showMembers(
-  chat: Chat,
-  listed: ListedRoom,
-  lists: HTMLElement,
   members: Member[],
-  changed: () => void,
+  lists: HTMLElement,
+  row: (member: Member) => HTMLElement,
 ): void {
   const part = (title: string, wanted: (member: Member) => boolean) => {
     const found = members.filter(wanted);
     if (found.length === 0) return [];
-    const rows = found.map((member) => memberRow(chat, listed, member, changed));
     return [
       element("h3", {}, `${title} `, element("span", { class: "muted" }, String(found.length))),
-      element("ul", { class: "results" }, ...rows),
+      element("ul", { class: "results" }, ...found.map(row)),
     ];
   };
   fill(
@@ -119,6 +122,7 @@ function memberRow(
   chat: Chat,
   listed: ListedRoom,
   { principal, role }: Member,
+  presence: PresenceDots,
   changed: () => void,
 ): HTMLElement {
   const { id, kind, name } = principal;
@@ -145,7 +149,7 @@ function memberRow(
   return element(
     "li",
     { class: "result", "data-testid": "member", "data-principal": id, "data-kind": kind },
-    avatar(principal),
+    withDot(avatar(principal), presence.dot(id)),
     element(
       "span",
       { class: "result-text" },

@@ -90,6 +90,15 @@ Deno.test({
         await device!.hears("Hello from my phone");
       });
 
+      await t.step("who is online has a dot, a device has none", async () => {
+        await ann.showMembers();
+        for (const name of ["ann", "bob"]) await ann.seesMember(name, "online");
+        const pump = ann.page.getByTestId("member").filter({
+          hasText: "Pump 1",
+        });
+        assertEquals(await pump.getByTestId("presence").isVisible(), false);
+      });
+
       await t.step("an edit and a delete reach everybody", async () => {
         await ann.say("The vent is oppen");
         await bob.sees("The vent is oppen");
@@ -169,6 +178,13 @@ Deno.test({
           assertEquals([...ann.complaints, ...bob.complaints], []);
         },
       );
+
+      await t.step("who leaves is offline after a while", async () => {
+        await ann.showMembers();
+        await ann.seesMember("bob", "online");
+        await bob.page.close();
+        await ann.seesMember("bob", "offline");
+      });
     } finally {
       await device?.stop();
       await browser.close();

@@ -85,6 +85,12 @@ export class Person {
     await this.message(text).waitFor({ state: "detached" });
   }
 
+  /** Waits until the dot of a member says this. */
+  async seesMember(name: string, state: string): Promise<void> {
+    await this.page.getByTestId("member").filter({ hasText: name })
+      .locator(`[data-testid=presence][data-state=${state}]:visible`).waitFor();
+  }
+
   /** Opens the members panel when it is closed. */
   async showMembers(): Promise<void> {
     const panel = this.page.getByTestId("members");

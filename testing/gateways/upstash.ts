@@ -25,6 +25,7 @@ export async function startUpstashGateway(redisUrl: string): Promise<UpstashGate
   const token = crypto.randomUUID();
   const commands: string[][] = [];
   const streams = new Set<() => void>();
+  let closing = false;
   const run = (command: unknown) => {
     const args = readCommand(command);
     commands.push(args);
@@ -44,6 +45,8 @@ export async function startUpstashGateway(redisUrl: string): Promise<UpstashGate
     const path = new URL(request.url).pathname;
     const encode = request.headers.get("upstash-encoding") === "base64" ? toBase64 : same;
     if (path.startsWith("/subscribe/")) {
+      // A stream that began now would outlive those that are being ended, and keep the server.
+      if (closing) return Response.json({ error: "closing" }, { status: 503 });
       return stream(client, decodeURIComponent(path.slice("/subscribe/".length)), streams);
     }
     const body: unknown = await request.json();
@@ -77,6 +80,7 @@ export async function startUpstashGateway(redisUrl: string): Promise<UpstashGate
     token,
     commands,
     async close() {
+      closing = true;
       for (const end of streams) end();
       await server.shutdown();
       await closeClient(client);

@@ -91,6 +91,7 @@ export class ScriptedServer {
         textBytes: 16384,
         dataBytes: 32768,
         replayEntries: this.maxReplay,
+        presenceMembers: 200,
       },
       features: [],
       expiresAt: new Date(this.#now() + this.expiresInMs).toISOString(),

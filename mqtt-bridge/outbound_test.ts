@@ -1,0 +1,114 @@
+import { assert, assertEquals } from "@std/assert";
+import { newId } from "../lib/ids.ts";
+import { createLog } from "../lib/log.ts";
+import type { LogEntry } from "../lib/protocol.ts";
+import { range } from "../testing/subscriber.ts";
+import { until } from "../testing/until.ts";
+import { Outbound } from "./outbound.ts";
+import type { BridgeStore } from "./ports.ts";
+import { Topics } from "./topics.ts";
+
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
+const topics = new Topics("confab/");
+const room = newId();
+const someone = { id: newId(), kind: "user" as const, name: "S" };
+
+interface Publish {
+  topic: string;
+  payload: string;
+  retain: boolean;
+  answer(): void;
+  fail(error: Error): void;
+}
+
+function entry(seq: number): LogEntry {
+  const at = new Date(0).toISOString();
+  const event = { type: "room.updated", actor: someone, at } as LogEntry["event"];
+  return { room, epoch: "e", seq, event };
+}
+
+/** One room with devices in it, whose broker answers when the test says so. */
+function fixture(count: number) {
+  const devices = Array.from({ length: count }, () => newId());
+  const stop = new AbortController();
+  const log = { head: 0 };
+  const waiting = new Set<Publish>();
+  const saved: number[] = [];
+  const store = {
+    rooms: () =>
+      Promise.resolve({ epoch: "e", rooms: [{ room, head: log.head, cursor: 0, firstJoined: 1 }] }),
+    devicesAt: () => Promise.resolve(devices.map((id) => ({ id, visibleFrom: 1 }))),
+    entries: (_room: string, after: number, limit: number) =>
+      Promise.resolve(range(after + 1, Math.min(log.head, after + limit)).map(entry)),
+    saveCursors: (_lease: unknown, cursors: ReadonlyMap<string, number>) => {
+      saved.push(...cursors.values());
+      return Promise.resolve(true);
+    },
+  } as unknown as BridgeStore;
+  const outbound = new Outbound({
+    topics,
+    store,
+    publisher: {
+      publish: (topic, payload, { retain = false } = {}) =>
+        new Promise((resolve, reject) => {
+          if (stop.signal.aborted) return reject(new Error("The connection is over"));
+          const publish: Publish = { topic, payload, retain, answer, fail: reject };
+          function answer() {
+            waiting.delete(publish);
+            resolve();
+          }
+          waiting.add(publish);
+        }),
+    },
+    lease: { name: "l", holder: "h", term: 1 },
+    log: createLog("silent"),
+    beaconSeconds: 60,
+    signal: stop.signal,
+    onDeposed: () => {},
+  });
+  const running = outbound.run();
+  return {
+    ...{ devices, waiting, saved },
+    reach: (head: number) => outbound.notice(room, log.head = head),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      for (const { fail } of waiting) fail(new Error("The connection is over"));
+      await running;
+    },
+  };
+}
+
+Deno.test("a broker that takes no heads does not keep the cursors back", strict, async () => {
+  await using f = fixture(1);
+  for (const head of [3, 5, 7]) {
+    f.reach(head);
+    await until(`the cursor is stored at ${head}`, () => {
+      for (const publish of [...f.waiting]) if (!publish.retain) publish.answer();
+      return f.saved.at(-1) === head;
+    });
+  }
+  assert([...f.waiting].some(({ retain }) => retain), "a head waits");
+});
+
+Deno.test(
+  "a broker that does not answer is not flooded, and gets all in order",
+  strict,
+  async () => {
+    await using f = fixture(1000);
+    f.reach(20);
+    await until("some are on their way", () => f.waiting.size > 0);
+    f.reach(30);
+    const got = new Map(f.devices.map((id) => [topics.events(id, room), [] as number[]]));
+    let most = 0;
+    await until("each device has all", () => {
+      most = Math.max(most, f.waiting.size);
+      for (const { topic, payload, answer } of [...f.waiting]) {
+        got.get(topic)?.push(JSON.parse(payload).seq);
+        answer();
+      }
+      return [...got.values()].every((seqs) => seqs.length >= 30);
+    });
+    assert(most <= 512, `${most} at once`);
+    for (const seqs of got.values()) assertEquals(seqs, range(1, 30));
+  },
+);

@@ -1,0 +1,50 @@
+import { assertEquals } from "@std/assert";
+import { until } from "../../testing/until.ts";
+import type { Room, RoomPresence } from "../../lib/client/mod.ts";
+import { PresenceDots } from "./presence_dots.ts";
+
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
+
+/** The dots of a live room of which the server says `presence`, and how often it was asked. */
+function dotsOf(presence: RoomPresence) {
+  const listeners = new Map<string, () => void>();
+  const asked = { times: 0 };
+  const room = {
+    status: "live",
+    on(event: string, listener: () => void) {
+      listeners.set(event, listener);
+      return () => listeners.delete(event);
+    },
+    presence() {
+      asked.times++;
+      return Promise.resolve(presence);
+    },
+  } as unknown as Room;
+  const dots = new PresenceDots(room);
+  dots.start({ querySelectorAll: () => [] } as unknown as Element);
+  return { dots, asked, memberChanges: () => listeners.get("member")!() };
+}
+
+Deno.test("PresenceDots asks nothing when members change in a large room", strict, async () => {
+  for (const state of ["off", "known"] as const) {
+    const { dots, asked, memberChanges } = dotsOf({ state, items: [] });
+    await Promise.resolve();
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => setTimeout(resolve));
+      memberChanges();
+    }
+    assertEquals([state, asked.times], [state, 1]);
+    dots.stop();
+  }
+});
+
+Deno.test("PresenceDots asks again when membership may have begun", strict, async () => {
+  const { dots, asked, memberChanges } = dotsOf({ state: "unknown", items: [] });
+  await until("it has asked", () => asked.times === 1);
+  memberChanges();
+  await until("it has asked again", () => asked.times === 2);
+  await Promise.resolve();
+  dots.stop();
+  await Promise.resolve();
+  dots.stop();
+});

@@ -1,0 +1,26 @@
+import { roomPresence } from "../lib/chat/presence.ts";
+import type { Api } from "./api.ts";
+import { roomParams } from "./params.ts";
+import { roomPresence as roomPresenceSchema } from "./responses.ts";
+
+/** Who is online. */
+export function presenceRoutes(api: Api): void {
+  api.add({
+    method: "GET",
+    path: "/v1/rooms/{room}/presence",
+    name: "getPresence",
+    tag: "Members",
+    summary: "Who of the people in a room is online",
+    description: "For members. Whoever closes the last connection stays online for 10 seconds, " +
+      "whoever was on a server that died for up to 45. Read it when a room is opened and after every " +
+      "reconnect; the signal `presence` tells what changes.",
+    access: "signed-in",
+    params: roomParams,
+    responses: { 200: { description: "As far as it is known", schema: roomPresenceSchema } },
+    errors: ["not_a_member"],
+  }, async ({ context, principal, params }) => {
+    const { presenceMembers } = context.config.limits;
+    const body = await roomPresence(context.chat, principal, params.room, presenceMembers);
+    return { status: 200, body };
+  });
+}
