@@ -1,4 +1,5 @@
 const SEQ = new TextEncoder().encode('"seq":');
+const UPDATED = new TextEncoder().encode('"updatedSeq":');
 const QUOTE = 34, ZERO = 48, NINE = 57, CLOSING = new Set([93, 125]);
 
 /**
@@ -15,7 +16,7 @@ export function eventRange(
 }
 
 function firstSeq(bytes: Uint8Array): number | undefined {
-  const limit = Math.min(bytes.length, 200) - SEQ.length;
+  const limit = bytes.length - SEQ.length;
   for (let at = 0; at < limit; at++) {
     if (bytes[at] !== QUOTE || bytes[at + 1] !== SEQ[1]) continue;
     if (SEQ.every((byte, i) => bytes[at + i] === byte)) return numberAt(bytes, at + SEQ.length);
@@ -35,5 +36,15 @@ function lastNumber(bytes: Uint8Array): number | undefined {
   while (CLOSING.has(bytes[at]!)) at--;
   const end = at;
   while (bytes[at]! >= ZERO && bytes[at]! <= NINE) at--;
-  return at === end ? undefined : numberAt(bytes, at + 1);
+  return at === end ? lastUpdated(bytes) : numberAt(bytes, at + 1);
+}
+
+/** The same where something else follows the last event, such as a signal. */
+function lastUpdated(bytes: Uint8Array): number | undefined {
+  for (let at = bytes.length - UPDATED.length; at >= 0; at--) {
+    if (UPDATED.every((byte, i) => bytes[at + i] === byte)) {
+      return numberAt(bytes, at + UPDATED.length);
+    }
+  }
+  return undefined;
 }

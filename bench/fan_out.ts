@@ -1,97 +1,179 @@
-import type { Bench, BenchContext } from "./bench.ts";
-import { type Figure, figure } from "./figures.ts";
+import { type Bench, type BenchContext, count, repeat } from "./bench.ts";
+import { type Figure, figure, percentile, type System } from "./figures.ts";
 import type { Paced } from "./load_pace.ts";
 import type { Saturated } from "./load_saturate.ts";
-import { Program } from "./program.ts";
+import { metered, type Used } from "./meter.ts";
+import { memoryKiB } from "./process.ts";
+import { type Contestant, findPeers, noTokens, openStage, type Stage, tokensOf } from "./stages.ts";
 
-/** Messages on their way in the closed loop. */
+/** Messages on their way in Confab's closed loop, sent by so many. */
 const IN_FLIGHT = 256;
 const SENDERS = 8;
+/** Deliveries on their way in a peer's closed loop: enough to keep it busy. */
+const PEER_DELIVERIES = 32_000;
+const RATES = [200, 1000];
 
 /**
- * Everybody in one room gets every message. Real sends, each committed before anybody gets it, by a
- * few senders that are members but have not joined; the receivers only read.
+ * Everybody in one room gets every message. At Confab real sends, each committed before anybody gets
+ * it, by a few senders that are members but have not joined; signals and peers' messages are sent by
+ * one of the receivers and stored nowhere.
  */
 export const fanOut: Bench = async (context) => {
-  return [...await withSockets(context, 100), ...await withSockets(context, 1000)];
+  const peers = await findPeers(context);
+  const figures: Figure[] = [];
+  for (const sockets of context.pick([100, 1000, 5000], [100, 1000], [8])) {
+    figures.push(...await atConfab(context, sockets));
+    figures.push(...await signals(context, sockets));
+    for (const peer of peers) figures.push(...await atPeer(context, peer, sockets));
+  }
+  return figures;
 };
 
-async function withSockets(context: BenchContext, sockets: number): Promise<Figure[]> {
-  const { scene, pins, quick, log } = context;
+async function atConfab(context: BenchContext, sockets: number): Promise<Figure[]> {
+  const { scene } = context;
   const people = await scene.people(sockets + SENDERS);
   const room = await scene.room(people);
-  await using server = new Program("server", pins.server);
-  await using load = new Program("load", pins.load);
-  const { url } = await server.ask<{ url: string }>({ env: scene.env });
-  const port = Number(new URL(url).port);
-  const tokens = people.map(({ token }) => token);
-  await load.ask({ do: "receive", port, room, tokens: tokens.slice(SENDERS) });
+  const tokens = tokensOf(people);
+  await using stage = await openStage(context);
+  const { load, port } = stage;
+  const receivers = tokens.slice(SENDERS);
+  await load.ask({ do: "receive", dialect: "confab", port, room, tokens: receivers });
   await load.ask({ do: "connect", port, tokens: tokens.slice(0, SENDERS) });
-  const job = { room, inFlight: IN_FLIGHT, ms: quick ? 500 : 5000 };
-  await load.ask({ do: "saturate", ...job, ms: 1000 }); // warms both up
-  const closed: Closed[] = [];
-  for (let run = 0; run < (quick ? 1 : 5); run++) {
-    log(`  ${sockets} sockets, closed loop, run ${run + 1}`);
-    closed.push(await measured(server, load, { do: "saturate", ...job }));
-  }
-  const figures = closedFigures(sockets, closed);
-  if (sockets < 1000) return figures;
-  for (const [perSecond, goalMs] of [[200, 50], [1000, 100]] as const) {
-    const paced: Paced[] = [];
-    for (let run = 0; run < (quick ? 1 : 5); run++) {
-      log(`  ${sockets} sockets, ${perSecond} messages/s, run ${run + 1}`);
-      paced.push(await load.ask({ do: "pace", room, perSecond, ms: quick ? 1000 : 5000 }));
+  return await loops(context, stage, "Confab", { sockets, room, inFlight: IN_FLIGHT });
+}
+
+async function signals(context: BenchContext, sockets: number): Promise<Figure[]> {
+  const people = await context.scene.people(sockets);
+  const room = await context.scene.room(people);
+  await using stage = await openStage(context, { LIMIT_PRESENCE_MEMBERS: "0" });
+  const { load, port } = stage;
+  const tokens = tokensOf(people);
+  await load.ask({ do: "receive", dialect: "confab-signals", port, room, tokens });
+  // The length of one alone is what their number is told from.
+  await load.ask({ do: "saturate", room, inFlight: 1, ms: 1 });
+  const who = "Confab, signals";
+  const closed = await closedLoop(context, stage, who, { sockets, room, inFlight: 64 });
+  return closedFigures(who, sockets, closed);
+}
+
+async function atPeer(
+  context: BenchContext,
+  { who, dialect, open }: Contestant,
+  sockets: number,
+): Promise<Figure[]> {
+  await using stage = await open();
+  const { load, port } = stage;
+  await load.ask({ do: "receive", dialect, port, room: "room", tokens: noTokens(sockets) });
+  const inFlight = Math.min(IN_FLIGHT, Math.max(8, Math.round(PEER_DELIVERIES / sockets)));
+  return await loops(context, stage, who, { sockets, room: "room", inFlight });
+}
+
+interface Hall {
+  sockets: number;
+  room: string;
+  inFlight: number;
+}
+
+type Measurement<T> = { result: T; used: Used };
+
+async function loops(
+  context: BenchContext,
+  stage: Stage,
+  who: System,
+  hall: Hall,
+): Promise<Figure[]> {
+  const { sockets, room } = hall;
+  const closed = await closedLoop(context, stage, who, hall);
+  const figures = closedFigures(who, sockets, closed);
+  const rates = closed.map(({ result }) => result.delivered * 1000 / result.ms);
+  const most = percentile(rates.sort((a, b) => a - b), 50);
+  for (const perSecond of RATES) {
+    if (perSecond * sockets > most) {
+      figures.push(...tooMuch(who, sockets, perSecond));
+      continue;
     }
-    figures.push(...pacedFigures(sockets, perSecond, goalMs, paced));
+    const job = { do: "pace", room, perSecond, ms: context.pick(3000, 1000, 50) };
+    const what = `${who}, ${count(sockets)} sockets, ${count(perSecond)} messages/s`;
+    const measure = () =>
+      metered(context.pins, stage.server, stage.load, () => stage.load.ask<Paced>(job));
+    figures.push(...pacedFigures(who, sockets, perSecond, await repeat(context, what, measure)));
   }
-  const peakMiB = await server.memoryKiB("VmHWM") / 1024;
-  return [...figures, figure(`fan-out to ${sockets}: server RSS at most`, "MiB", [peakMiB])];
+  const peakMiB = await memoryKiB(stage.server, "VmHWM") / 1024;
+  const what = `${count(sockets)} sockets: server RSS at most`;
+  return [...figures, figure(what, "MiB", [peakMiB], { who })];
 }
 
-type Closed = Saturated & { serverMs: number; loadMs: number };
-
-/** Runs a job and adds the CPU that both processes used meanwhile. */
-async function measured(server: Program, load: Program, job: unknown): Promise<Closed> {
-  const before = [await server.cpuMs(), await load.cpuMs()] as const;
-  const result = await load.ask<Saturated>(job);
-  const after = [await server.cpuMs(), await load.cpuMs()] as const;
-  return { ...result, serverMs: after[0] - before[0], loadMs: after[1] - before[1] };
+async function closedLoop(
+  context: BenchContext,
+  { server, load }: Stage,
+  who: System,
+  { sockets, room, inFlight }: Hall,
+): Promise<Measurement<Saturated>[]> {
+  const job = { do: "saturate", room, inFlight, ms: context.pick(3000, 500, 50) };
+  await load.ask({ ...job, ms: Math.min(job.ms, 1000) }); // warms both up
+  return await repeat(
+    context,
+    `${who}, ${count(sockets)} sockets, closed loop`,
+    () => metered(context.pins, server, load, () => load.ask<Saturated>(job)),
+  );
 }
 
-function closedFigures(sockets: number, runs: Closed[]): Figure[] {
-  const hot = sockets === 1000;
-  const of = (value: (run: Closed) => number) => runs.map(value);
-  const name = `fan-out to ${sockets}, ${IN_FLIGHT} in flight`;
+function closedFigures(who: System, sockets: number, runs: Measurement<Saturated>[]): Figure[] {
+  const ours = who === "Confab";
+  const hot = ours && sockets === 1000;
+  const used = runs.map((run) => run.used);
+  const name = `${count(sockets)} sockets, closed loop`;
   return [
     figure(
       `${name}: server CPU per delivery`,
       "µs",
-      of((run) => run.serverMs * 1000 / run.delivered),
-      ...(hot ? [{ atMost: 0.6 }] : []),
+      runs.map(({ result, used }) => used.serverMs * 1000 / result.delivered),
+      { who, used, goal: hot ? { atMost: 0.6 } : undefined },
     ),
     figure(
       `${name}: deliveries`,
       "/s",
-      of((run) => run.delivered * 1000 / run.ms),
-      ...(hot ? [{ atLeast: 1_500_000 }] : []),
+      runs.map(({ result }) => result.delivered * 1000 / result.ms),
+      { who, used, goal: hot ? { atLeast: 1_500_000 } : undefined },
     ),
-    figure(`${name}: server busy`, "% of a core", of((run) => run.serverMs * 100 / run.ms)),
-    figure(`${name}: load generator busy`, "% of a core", of((run) => run.loadMs * 100 / run.ms)),
-    figure(`${name}: missing or repeated`, "", of((run) => run.wrong), { atMost: 0 }),
+    missing(who, name, runs.map(({ result }) => result.wrong)),
   ];
 }
 
 function pacedFigures(
+  who: System,
   sockets: number,
   perSecond: number,
-  goalMs: number,
-  runs: Paced[],
+  runs: Measurement<Paced>[],
 ): Figure[] {
-  const of = (value: (run: Paced) => number) => runs.map(value);
-  const name = `fan-out to ${sockets} at ${perSecond} messages/s`;
+  const name = `${count(sockets)} sockets, ${count(perSecond)} messages/s`;
+  const hot = who === "Confab" && sockets === 1000;
+  const goal = hot ? { atMost: perSecond === 200 ? 50 : 100 } : undefined;
+  const used = runs.map((run) => run.used);
   return [
-    figure(`${name}: send → delivered p50`, "ms", of((run) => run.p50Ms)),
-    figure(`${name}: send → delivered p99`, "ms", of((run) => run.p99Ms), { atMost: goalMs }),
-    figure(`${name}: missing or repeated`, "", of((run) => run.wrong), { atMost: 0 }),
+    figure(`${name}: send → delivered p50`, "ms", runs.map(({ result }) => result.p50Ms), {
+      who,
+      used,
+    }),
+    figure(`${name}: send → delivered p99`, "ms", runs.map(({ result }) => result.p99Ms), {
+      who,
+      used,
+      goal,
+    }),
+    missing(who, name, runs.map(({ result }) => result.wrong)),
   ];
+}
+
+function missing(who: System, name: string, values: number[]): Figure {
+  const goal = who === "Confab" ? { atMost: 0 } : undefined;
+  return figure(`${name}: missing or repeated`, "", values, { who, goal });
+}
+
+/** In the place of an open loop at a rate that the closed loop did not reach. */
+function tooMuch(who: System, sockets: number, perSecond: number): Figure[] {
+  const name = `${count(sockets)} sockets, ${count(perSecond)} messages/s`;
+  const note = "more than the closed loop reached";
+  return ["p50", "p99"].map((p) =>
+    figure(`${name}: send → delivered ${p}`, "ms", [], { who, note })
+  );
 }

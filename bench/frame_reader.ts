@@ -1,8 +1,8 @@
 /** Bytes kept of the beginning and of the end of a frame that does not arrive in one piece. */
-const KEPT = 256;
+const KEPT = 2048;
 
 /** Opcodes of RFC 6455, section 5.2. */
-export const OPCODE = { text: 1, close: 8, ping: 9 } as const;
+export const OPCODE = { text: 1, binary: 2, close: 8, ping: 9 } as const;
 
 /**
  * Takes the frames that a server sends out of a stream of bytes without copying them. A frame that
@@ -15,12 +15,18 @@ export class FrameReader {
   #opcode = 0;
   /** Bytes of the payload that are still to come; -1 while a header is read. */
   #left = -1;
+  #length = 0;
   #parts: Uint8Array[] = [];
   #head: Uint8Array = new Uint8Array(0);
   #tail: Uint8Array = new Uint8Array(0);
 
   constructor(
-    private readonly frame: (opcode: number, head: Uint8Array, tail: Uint8Array) => void,
+    private readonly frame: (
+      opcode: number,
+      head: Uint8Array,
+      tail: Uint8Array,
+      length: number,
+    ) => void,
     private readonly whole = false,
   ) {}
 
@@ -55,6 +61,7 @@ export class FrameReader {
         : length === 4
         ? view.getUint16(2)
         : Number(view.getBigUint64(2));
+      this.#length = this.#left;
       this.#opcode = header[0]! & 0x0f;
       this.#headerLength = 0;
       return at;
@@ -80,7 +87,7 @@ export class FrameReader {
       tail = piece.length < KEPT ? joined(this.#tail, piece) : piece;
       this.#head = this.#tail = new Uint8Array(0);
     }
-    this.frame(this.#opcode, head, tail);
+    this.frame(this.#opcode, head, tail, this.#length);
   }
 }
 

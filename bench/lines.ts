@@ -12,12 +12,16 @@ export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerat
 
 /**
  * Answers each line of standard input, a job in JSON, with one line of JSON on standard output, and
- * ends with standard input: nothing outlives the process that asks.
+ * ends with standard input, after `end`: nothing outlives the process that asks.
  */
-export async function answerJobs(work: (job: never) => unknown): Promise<never> {
+export async function answerJobs(
+  work: (job: never) => unknown,
+  end: () => Promise<void> = () => Promise.resolve(),
+): Promise<never> {
   for await (const line of linesOf(Deno.stdin.readable)) {
     const answer = await work(JSON.parse(line) as never);
     await Deno.stdout.write(new TextEncoder().encode(`${JSON.stringify(answer ?? null)}\n`));
   }
+  await end();
   Deno.exit(0);
 }

@@ -1,9 +1,12 @@
+import { atRate } from "./at_rate.ts";
 import { Latencies } from "./latencies.ts";
-import type { Receivers } from "./receivers.ts";
-import type { Senders } from "./senders.ts";
+import type { Receiving } from "./receivers.ts";
+import type { Sending } from "./senders.ts";
 import { until } from "../testing/until.ts";
 
 const MAX_FRAMES = 1 << 22;
+/** What has not come so long after the last send counts as missing. */
+const DRAIN_MS = 20_000;
 
 /** Sends at a fixed rate, whatever the server does. */
 export interface PaceJob {
@@ -27,27 +30,21 @@ export interface Paced {
 /** The open loop: what is late is sent at once and counts from when it was due. */
 export async function pace(
   { room, perSecond, ms }: PaceJob,
-  receivers: Receivers,
-  senders: Senders,
+  receivers: Receiving,
+  senders: Sending,
 ): Promise<Paced> {
   const before = { delivered: receivers.delivered, wrong: receivers.wrong };
   const arrivals = new Arrivals();
   const dueAt = new Map<number, number>();
   receivers.onEvents = (first, last) => arrivals.add(first, last);
   const messages = Math.round(perSecond * ms / 1000);
-  const start = performance.now();
-  for (let sent = 0; sent < messages;) {
-    const due = Math.min(messages, Math.floor((performance.now() - start) * perSecond / 1000) + 1);
-    for (; sent < due; sent++) {
-      const at = start + sent * 1000 / perSecond;
-      senders.send(sent, room, (seq) => void dueAt.set(seq, at));
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  await atRate(messages, perSecond, (number, at) => {
+    senders.send(number, room, (seq) => void dueAt.set(seq, at));
+  });
   const expected = messages * receivers.size;
   const delivered = () => receivers.delivered - before.delivered;
   const all = () => delivered() >= expected && senders.waiting === 0;
-  await until("everything arrived", all).catch(() => {}); // what did not is counted as wrong
+  await until("everything arrived", all, DRAIN_MS).catch(() => {}); // what did not is counted as wrong
   receivers.onEvents = () => {};
   const latencies = new Latencies();
   arrivals.each((seq, at) => latencies.add(at - dueAt.get(seq)!));

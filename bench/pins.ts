@@ -2,14 +2,16 @@
 export interface Pins {
   server?: string;
   load?: string;
-  postgres?: string;
+  /** Postgres, and the Redis or MQTT broker that a server uses. */
+  services?: string;
   /** One sentence for people. */
   said: string;
 }
 
 /**
- * Gives server and load generator a core each, and Postgres the rest, where `taskset` exists. With
- * two cores Postgres runs on whichever has time: on one of them alone it would be what is measured.
+ * Gives server and load generator a core each, and what the server uses the rest, where `taskset`
+ * exists. With two cores it shares the load generator's, so that the server's figures are those of
+ * one core with nobody else on it.
  */
 export async function choosePins(): Promise<Pins> {
   const cores = await allowedCores();
@@ -18,15 +20,16 @@ export async function choosePins(): Promise<Pins> {
       said: "not pinned: one core or no taskset, so the figures include the scheduler's luck",
     };
   }
-  const server = `${cores[0]}`;
-  const load = `${cores[1]}`;
+  const [server, load] = [`${cores[0]}`, `${cores[1]}`];
   const rest = cores.slice(2).join(",");
+  const services = rest === "" ? load : rest;
   return {
     server,
     load,
-    ...(rest === "" ? {} : { postgres: rest }),
-    said: `server on core ${server}, load generator on core ${load}, ` +
-      `Postgres on ${rest === "" ? "both" : `core ${rest}`}`,
+    services,
+    said: `server (a peer's too) on core ${server}, load generator on core ${load}; Postgres, ` +
+      `Redis and the MQTT broker of a server on core ${services}` +
+      (rest === "" ? ", which they share with the load generator" : ""),
   };
 }
 

@@ -1,25 +1,38 @@
 import { linesOf } from "./lines.ts";
+import { type Measured, onCores } from "./process.ts";
 
-/** What the clock of `/proc/<pid>/stat` counts per second on every Linux that Deno runs on. */
-const TICKS_PER_SECOND = 100;
+/** How a program is started, when not as `deno run`. */
+export interface ProgramOptions {
+  command: string;
+  args: string[];
+  cwd?: string;
+}
 
-/** A program of this folder in a process of its own; it answers jobs, see answerJobs(). */
-export class Program implements AsyncDisposable {
+/** A program in a process of its own; it answers jobs, see answerJobs(). */
+export class Program implements AsyncDisposable, Measured {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #answers: AsyncGenerator<string>;
 
-  /** Starts `bench/<name>.ts` on `cores` (any when absent). */
-  constructor(name: string, cores: string | undefined, flags: string[] = []) {
+  /** Starts `bench/<name>.ts`, or what `options` say, on `cores` (any when absent). */
+  constructor(name: string, cores: string | undefined, options?: ProgramOptions) {
     const file = new URL(`./${name}.ts`, import.meta.url).pathname;
-    const run = ["run", "-A", ...flags, file];
-    const options = { stdin: "piped", stdout: "piped", stderr: "inherit" } as const;
-    const command = cores === undefined
-      ? new Deno.Command(Deno.execPath(), { ...options, args: run })
-      : new Deno.Command("taskset", { ...options, args: ["-c", cores, Deno.execPath(), ...run] });
-    this.#child = command.spawn();
+    const run = options ?? { command: Deno.execPath(), args: ["run", "-A", file] };
+    const { command, args } = onCores(cores, run.command, run.args);
+    const cwd = options?.cwd;
+    this.#child = new Deno.Command(command, {
+      args,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+      ...(cwd === undefined ? {} : { cwd }),
+    }).spawn();
     this.#input = this.#child.stdin.getWriter();
     this.#answers = linesOf(this.#child.stdout);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
   }
 
   /** Hands over a job and waits for its answer. Throws when the program ended instead. */
@@ -28,19 +41,6 @@ export class Program implements AsyncDisposable {
     const { value, done } = await this.#answers.next();
     if (done) throw new Error("The program ended without an answer; its errors are above");
     return JSON.parse(value) as T;
-  }
-
-  /** Milliseconds of CPU, user and system, that all threads of the process have used. */
-  async cpuMs(): Promise<number> {
-    const stat = await Deno.readTextFile(`/proc/${this.#child.pid}/stat`).catch(() => "");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * 1000 / TICKS_PER_SECOND;
-  }
-
-  /** Memory in KiB: `VmRSS` now, or `VmHWM`, the most so far. */
-  async memoryKiB(field: "VmRSS" | "VmHWM" = "VmRSS"): Promise<number> {
-    const status = await Deno.readTextFile(`/proc/${this.#child.pid}/status`).catch(() => "");
-    return Number(new RegExp(`^${field}:\\s*(\\d+)`, "m").exec(status)?.[1]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,17 +2,39 @@ import { FrameReader, OPCODE } from "./frame_reader.ts";
 
 const encoder = new TextEncoder();
 const PONG = 0x8a;
-const TEXT = 0x81;
+const FIRST = { text: 0x81, binary: 0x82 };
 
-/** What a socket does with what it reads. */
+/** What a socket asks for, and what it does with what it reads. */
 export interface RawSocketOptions {
   port: number;
-  token: string;
-  /** Takes text frames: whole ones, or with `cheap` the beginning and the end of large ones. */
-  frame: (head: Uint8Array, tail: Uint8Array) => void;
+  path: string;
+  /** Subprotocol. */
+  protocol?: string;
+  /** Further lines of the request. */
+  headers?: Record<string, string>;
+  /**
+   * Takes frames: whole ones, or with `cheap` the beginning and the end of large ones; `length` is
+   * that of the whole frame in bytes.
+   */
+  frame: (head: Uint8Array, tail: Uint8Array, length: number) => void;
   cheap?: boolean;
-  /** The connection ended without our wish. */
+  /** The connection ended without our wish; a close code where the server gave one. */
   lost: (reason: string) => void;
+}
+
+/** The server answered the upgrade with something else. */
+export class SocketRefused extends Error {
+  override readonly name = "SocketRefused";
+  readonly status: number;
+  /** When the server wants another attempt, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(answer: string) {
+    super(`The server refused the socket: ${answer}`);
+    this.status = Number(answer.split(" ", 2)[1]);
+    const seconds = /"retryAfter":([\d.]+)/.exec(answer)?.[1];
+    if (seconds !== undefined) this.retryAfterMs = Number(seconds) * 1000;
+  }
 }
 
 /**
@@ -22,37 +44,63 @@ export interface RawSocketOptions {
 export class RawSocket {
   #closed = false;
   #writing: Promise<unknown> = Promise.resolve();
+  #asleep: PromiseWithResolvers<void> | undefined;
 
   private constructor(private readonly conn: Deno.TcpConn) {}
 
   /** Connects, upgrades and starts to read. Throws when the server refuses. */
   static async open(options: RawSocketOptions): Promise<RawSocket> {
-    const conn = await Deno.connect({ hostname: "127.0.0.1", port: options.port });
-    conn.setNoDelay(true);
-    await writeAll(
-      conn,
-      encoder.encode(
-        `GET /v1/socket HTTP/1.1\r\nHost: 127.0.0.1:${options.port}\r\nConnection: Upgrade\r\n` +
-          "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-          `Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Protocol: confab.v1\r\n` +
-          `Authorization: Bearer ${options.token}\r\n\r\n`,
-      ),
-    );
-    const socket = new RawSocket(conn);
-    const rest = await readAnswer(conn);
-    void socket.#read(options, rest);
-    return socket;
+    const { port, path, protocol, headers = {} } = options;
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    try {
+      conn.setNoDelay(true);
+      const lines = Object.entries({
+        Host: `127.0.0.1:${port}`,
+        Connection: "Upgrade",
+        Upgrade: "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+        ...(protocol === undefined ? {} : { "Sec-WebSocket-Protocol": protocol }),
+        ...headers,
+      }).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+      await writeAll(conn, encoder.encode(`GET ${path} HTTP/1.1\r\n${lines}\r\n`));
+      const socket = new RawSocket(conn);
+      const rest = await readAnswer(conn);
+      // Whoever opened the socket has it in hand before its first frame comes.
+      setTimeout(() => void socket.#read(options, rest));
+      return socket;
+    } catch (error) {
+      closeQuietly(conn);
+      throw error;
+    }
   }
 
   /** Sends one text frame. */
   send(text: string): void {
-    this.#write(frameOf(TEXT, encoder.encode(text)));
+    this.#write(frameOf(FIRST.text, encoder.encode(text)));
   }
 
+  /** Sends one binary frame. */
+  sendBytes(bytes: Uint8Array): void {
+    this.#write(frameOf(FIRST.binary, bytes));
+  }
+
+  /** Reads no more until wake(). */
+  sleep(): void {
+    this.#asleep ??= Promise.withResolvers();
+  }
+
+  wake(): void {
+    this.#asleep?.resolve();
+    this.#asleep = undefined;
+  }
+
+  /** Closes without a word: the server sees the end of the connection. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.conn.close();
+    this.wake();
+    closeQuietly(this.conn);
   }
 
   #write(bytes: Uint8Array): void {
@@ -61,22 +109,31 @@ export class RawSocket {
 
   async #read(options: RawSocketOptions, rest: Uint8Array): Promise<void> {
     let reason = "";
-    const reader = new FrameReader((opcode, head, tail) => {
-      if (opcode === OPCODE.text) options.frame(head, tail);
+    const reader = new FrameReader((opcode, head, tail, length) => {
+      if (opcode === OPCODE.text || opcode === OPCODE.binary) options.frame(head, tail, length);
       else if (opcode === OPCODE.ping) this.#write(frameOf(PONG, head));
-      else if (opcode === OPCODE.close) {
-        reason = `${new DataView(head.slice().buffer).getUint16(0)}`;
-      }
+      else if (opcode === OPCODE.close && head.length >= 2) reason = `${head[0]! * 256 + head[1]!}`;
     }, !options.cheap);
     try {
       reader.push(rest);
       const buffer = new Uint8Array(options.cheap ? 65536 : 8192);
-      for (let n; (n = await this.conn.read(buffer)) !== null;) reader.push(buffer.subarray(0, n));
+      for (let n; (n = await this.conn.read(buffer)) !== null;) {
+        reader.push(buffer.subarray(0, n));
+        if (this.#asleep !== undefined) await this.#asleep.promise;
+      }
     } catch (error) {
       reason ||= String(error);
     }
     if (!this.#closed) options.lost(reason);
     this.close();
+  }
+}
+
+function closeQuietly(conn: Deno.TcpConn): void {
+  try {
+    conn.close();
+  } catch {
+    // It is closed already.
   }
 }
 
@@ -104,8 +161,7 @@ async function readAnswer(conn: Deno.TcpConn): Promise<Uint8Array> {
     const end = text.indexOf("\r\n\r\n");
     if (end < 0) continue;
     if (!text.startsWith("HTTP/1.1 101")) {
-      conn.close();
-      throw new Error(`The server refused the socket: ${text}`);
+      throw new SocketRefused(text);
     }
     return buffer.subarray(end + 4, length);
   }

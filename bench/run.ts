@@ -1,87 +1,112 @@
 /**
- * Measures Confab: `deno task bench [names…] [--quick] [--json FILE]`. Without names, everything.
- * What each figure means, and those last measured, is in docs/performance.md.
+ * Measures Confab and its peers: `deno task bench`, see `usage()`. What each figure means, and
+ * those last measured, is in docs/performance.md.
  */
-import type { Bench } from "./bench.ts";
+import type { Bench, BenchContext } from "./bench.ts";
+import { ceiling } from "./ceiling.ts";
 import { coldStart } from "./cold_start.ts";
+import { FIGURES, renewDocuments } from "./documents.ts";
 import { durable } from "./durable.ts";
 import { edgeCost } from "./edge_cost.ts";
 import { fanOut } from "./fan_out.ts";
-import type { Figure } from "./figures.ts";
 import { idle } from "./idle.ts";
 import { describeMachine } from "./machine.ts";
+import { mqttIn, mqttOut } from "./mqtt.ts";
+import { type Options, readOptions } from "./options.ts";
+import { overload } from "./overload.ts";
+import { peerVersions } from "./peers.ts";
 import { choosePins } from "./pins.ts";
-import { openScene, POSTGRES } from "./scene.ts";
-import { tableOf } from "./table.ts";
+import { reconnect } from "./reconnect.ts";
+import { type Report, reportText } from "./report.ts";
+import { rooms } from "./rooms.ts";
+import { openScene, POSTGRES, type Scene } from "./scene.ts";
 
-const BENCHES: Record<string, Bench> = {
-  "fan-out": fanOut,
-  durable,
-  idle,
-  "cold-start": coldStart,
-  "edge-cost": edgeCost,
+const BENCHES: Record<string, { title: string; bench: Bench }> = {
+  "ceiling": { title: "The load generator", bench: ceiling },
+  "fan-out": { title: "Fan-out in one room", bench: fanOut },
+  "overload": { title: "Ten times overload", bench: overload },
+  "durable": { title: "Durable sends", bench: durable },
+  "rooms": { title: "Many small rooms", bench: rooms },
+  "idle": { title: "Idle sockets", bench: idle },
+  "reconnect": { title: "Reconnect storm", bench: reconnect },
+  "mqtt-in": { title: "Devices to rooms", bench: mqttIn },
+  "mqtt-out": { title: "Rooms to devices", bench: mqttOut },
+  "cold-start": { title: "Cold start", bench: coldStart },
+  "edge-cost": { title: "Cost of a message on the edge", bench: edgeCost },
 };
+const NAMES = Object.keys(BENCHES);
 
-interface Options {
-  names: string[];
-  quick: boolean;
-  json: string | undefined;
-}
+// deno-lint-ignore no-console -- so that standard output holds the figures alone
+const log = (line: string) => console.error(line);
 
-/** Throws a sentence for people when an argument is not known. */
-function readOptions(args: string[]): Options {
-  const options: Options = { names: [], quick: false, json: undefined };
-  const rest = [...args];
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    if (arg === "--quick") options.quick = true;
-    else if (arg === "--json" && rest.length > 0) options.json = rest.shift();
-    else if (Object.hasOwn(BENCHES, arg)) options.names.push(arg);
-    else throw new Error(`Not known: "${arg}". Names: ${Object.keys(BENCHES).join(", ")}`);
-  }
-  if (options.names.length === 0) options.names = Object.keys(BENCHES);
-  return options;
-}
-
-async function main({ names, quick, json }: Options): Promise<void> {
-  // deno-lint-ignore no-console -- the figures are for people to read
-  const say = console.log;
-  // deno-lint-ignore no-console -- so that standard output holds the figures alone
-  const log = (line: string) => console.error(line);
+async function measure({ only, size, runs, peers }: Options): Promise<Report> {
+  const begin = performance.now();
   const machine = await describeMachine();
   const pins = await choosePins();
-  const command = `deno task bench ${Deno.args.join(" ")}`.trim();
-  const { cpu, cores, memoryGiB, kernel, deno, date, load } = machine;
-  say(`Command   ${command}`);
-  say(`Machine   ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${kernel}`);
-  say(`Runtime   Deno ${deno}, ${date}, load before the run ${load}`);
-  say(`Pinning   ${pins.said}`);
-  const figures: Figure[] = [];
-  {
-    await using scene = await openScene(pins, log);
-    const [{ version, fsync }] = await scene.db.query<{ version: string; fsync: string }>(
-      "select current_setting('server_version') as version, current_setting('fsync') as fsync",
-    ) as [{ version: string; fsync: string }];
-    const settings = Object.entries(POSTGRES).map(([name, value]) => `${name}=${value}`).join(" ");
-    say(`Postgres  ${version}, embedded, fsync=${fsync} synchronous_commit=on ${settings}`);
-    for (const name of names) {
-      log(`${name}…`);
-      figures.push(...await BENCHES[name]!({ scene, pins, quick, log }));
-    }
+  await using scene = await openScene(pins, log);
+  const leftOut: string[] = [];
+  const context: BenchContext = {
+    scene,
+    pins,
+    runs,
+    peers,
+    pick: (full, quick, tiny) => ({ full, quick, tiny })[size],
+    log,
+    leftOut(what) {
+      leftOut.push(what);
+      log(`  left out: ${what}`);
+    },
+  };
+  const sections: Report["sections"] = [];
+  for (const name of NAMES.filter((name) => only.includes(name))) {
+    const { title, bench } = BENCHES[name]!;
+    log(`${name}…`);
+    const startMs = performance.now();
+    sections.push({ name, title, figures: await bench(context) });
+    log(`  ${name} took ${Math.round((performance.now() - startMs) / 1000)} s`);
   }
-  say(`\n${tableOf(figures)}`);
-  if (json !== undefined) {
-    const result = { command, machine, pinning: pins.said, quick, figures };
-    await Deno.writeTextFile(json, `${JSON.stringify(result, null, 2)}\n`);
+  return {
+    command: `deno task bench ${Deno.args.join(" ")}`.trim(),
+    machine,
+    pinning: pins.said,
+    postgres: await postgresText(scene),
+    peers: peers ? await peerVersions() : {},
+    size,
+    runs,
+    leftOut,
+    minutes: Math.round((performance.now() - begin) / 6000) / 10,
+    sections,
+  };
+}
+
+async function postgresText({ db }: Scene): Promise<string> {
+  const rows = await db.query<{ version: string; fsync: string; commits: string }>(
+    `select current_setting('server_version') as version, current_setting('fsync') as fsync,
+       current_setting('synchronous_commit') as commits`,
+  );
+  const { version, fsync, commits } = rows[0]!;
+  const settings = Object.entries(POSTGRES).map(([name, value]) => `${name}=${value}`).join(" ");
+  return `${version}, embedded, fsync=${fsync} synchronous_commit=${commits} ${settings}`;
+}
+
+async function main(options: Options): Promise<void> {
+  if (!options.charts) {
+    const report = await measure(options);
+    const text = `${JSON.stringify(report, null, 2)}\n`;
+    if (options.json !== undefined) await Deno.writeTextFile(options.json, text);
+    if (options.docs) await Deno.writeTextFile(FIGURES, text);
+    // deno-lint-ignore no-console -- the figures are for people to read
+    console.log(reportText(report));
   }
+  if (options.docs || options.charts) await renewDocuments();
 }
 
 if (import.meta.main) {
   let options;
   try {
-    options = readOptions(Deno.args);
+    options = readOptions(Deno.args, NAMES);
   } catch (error) {
-    // deno-lint-ignore no-console -- how it is to be used
-    console.error((error as Error).message);
+    log((error as Error).message);
     Deno.exit(2);
   }
   await main(options);

@@ -1,6 +1,16 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { Report } from "./report.ts";
 
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 const PROGRAM = new URL("./run.ts", import.meta.url).pathname;
+/** What each scenario is missing on a machine without these. */
+const NEEDS: Record<string, RegExp> = {
+  "mqtt-in": /Mosquitto/,
+  "mqtt-out": /Mosquitto/,
+  "edge-cost": /redis-server/,
+};
+const SCENARIOS =
+  "ceiling fan-out overload durable rooms idle reconnect mqtt-in mqtt-out cold-start edge-cost";
 
 async function bench(...args: string[]) {
   const command = new Deno.Command(Deno.execPath(), { args: ["run", "-A", PROGRAM, ...args] });
@@ -9,30 +19,40 @@ async function bench(...args: string[]) {
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-Deno.test("the bench measures durable sends and prints them with machine and goal", async () => {
-  const json = await Deno.makeTempFile();
-  try {
-    const { code, stdout, stderr } = await bench("--quick", "durable", "--json", json);
-    assertEquals(code, 0, stderr);
-    assertMatch(stdout, /^Machine {3}.+ cores, /m);
-    assertStringIncludes(stdout, "fsync=on synchronous_commit=on");
-    const { quick, figures } = JSON.parse(await Deno.readTextFile(json));
-    assertEquals(quick, true);
-    for (
-      const name of ["at the appender, 256 to one hot room", "over WebSocket, 1 to a room each"]
-    ) {
-      assertMatch(stdout, new RegExp(`^\\| durable sends ${name} +\\|`, "m"));
-      const found = figures.find(({ what }: { what: string }) => what === `durable sends ${name}`);
-      assert(found.median > 0);
-      assertEquals(found.unit, "messages/s");
+Deno.test(
+  "every scenario measures something, in miniature, or says what it lacks",
+  strict,
+  async () => {
+    const json = await Deno.makeTempFile();
+    try {
+      const { code, stdout, stderr } = await bench("--tiny", "--json", json);
+      assertEquals(code, 0, stderr);
+      assertMatch(stdout, /^Machine {3}.+ cores, /m);
+      assertStringIncludes(stdout, "fsync=on synchronous_commit=on");
+      const report: Report = JSON.parse(await Deno.readTextFile(json));
+      assertEquals(report.sections.map(({ name }) => name).join(" "), SCENARIOS);
+      for (const { name, title, figures } of report.sections) {
+        assertStringIncludes(stdout, `### ${title}`);
+        const measured = figures.filter(({ median }) => median !== null);
+        const excused = report.leftOut.some((what) => NEEDS[name]?.test(what));
+        assert(measured.length > 0 || excused, `${name} measured nothing`);
+        for (const { what, note } of figures.filter(({ median }) => median === null)) {
+          assert(note !== undefined, `${what} has neither a value nor a reason`);
+        }
+        for (const { what, who, median } of figures) {
+          if (who !== undefined || !what.endsWith("missing or repeated")) continue;
+          assertEquals(median, 0, what);
+        }
+      }
+    } finally {
+      await Deno.remove(json);
     }
-  } finally {
-    await Deno.remove(json);
-  }
-});
+  },
+);
 
-Deno.test("the bench names what it can measure when asked for something else", async () => {
-  const { code, stderr } = await bench("speed");
+Deno.test("the bench names what it can measure when asked for something else", strict, async () => {
+  const { code, stderr } = await bench("--only", "speed");
   assertEquals(code, 2);
-  assertStringIncludes(stderr, 'Not known: "speed". Names: fan-out, durable');
+  assertStringIncludes(stderr, 'Not known: "speed"');
+  assertStringIncludes(stderr, "--only      some of: ceiling, fan-out");
 });

@@ -1,3 +1,4 @@
+import { deviceSecret } from "../lib/auth/devices.ts";
 import { generateKeys, loadKeys } from "../lib/auth/keys.ts";
 import { createTokens } from "../lib/auth/tokens.ts";
 import { startEmbedded } from "../lib/database/embedded.ts";
@@ -5,6 +6,7 @@ import { migrate } from "../lib/database/migrate.ts";
 import type { Database } from "../lib/database/mod.ts";
 import { openPostgres } from "../lib/database/postgres.ts";
 import { newId } from "../lib/ids.ts";
+import { putMember } from "../lib/store/changes.ts";
 import { BINARIES, removeLeftovers } from "../testing/cluster.ts";
 import { pin, type Pins } from "./pins.ts";
 
@@ -20,11 +22,32 @@ export interface Scene extends AsyncDisposable {
   db: Database;
   /** Environment of a server on this database, with every limit out of the way. */
   env: Record<string, string>;
-  /** The first `count` people; made when needed. */
+  /** The first `count` people, with tokens for at least ten minutes; made when needed. */
   people(count: number): Promise<Person[]>;
   /** A new room with these members. */
   room(members: Person[]): Promise<string>;
+  /** New rooms, each with these members. */
+  rooms(members: Person[][]): Promise<string[]>;
+  /** New devices in these rooms, which the first of people() owns, with their passwords. */
+  devices(rooms: string[]): Promise<{ id: string; password: string }[]>;
+  /** Statements that the database has executed so far, up to about a second ago. */
+  statements(): Promise<number>;
 }
+
+/** What a node uses to refuse those who come when it has much to do. */
+const ADMISSION = {
+  LIMIT_CONNECTS_PER_SECOND: "1000000",
+  LIMIT_JOINS: "1000000",
+  LIMIT_LOOP_DELAY_MS: "3600000",
+  LIMIT_RSS_BYTES: `${64 * 1024 ** 3}`,
+};
+/** Changes of the environment with which it does so as by default. */
+export const USUAL_ADMISSION: Record<keyof typeof ADMISSION, string> = {
+  LIMIT_CONNECTS_PER_SECOND: "",
+  LIMIT_JOINS: "",
+  LIMIT_LOOP_DELAY_MS: "",
+  LIMIT_RSS_BYTES: "",
+};
 
 /** The port is the system's choice; every limit is far above what a run needs. */
 const SERVER = {
@@ -34,7 +57,12 @@ const SERVER = {
   LIMIT_SEND_BURST: "1000000",
   LIMIT_SOCKETS_PER_ADDRESS: "100000",
   LIMIT_SOCKETS: "100000",
+  ...ADMISSION,
+  LIMIT_REQUESTS_PER_SECOND: "100000",
 };
+
+/** Tokens are made anew after this time, well before they expire: a run takes longer than that. */
+const TOKEN_MS = 120_000;
 
 const PREFIX = "bench-";
 
@@ -52,15 +80,14 @@ export async function openScene(pins: Pins, log: (line: string) => void): Promis
   const postgres = await startEmbedded({ dir, bin: BINARIES, settings: POSTGRES, log });
   stack.defer(() => postgres.stop());
   const pid = (await Deno.readTextFile(`${dir}/data/postmaster.pid`)).split("\n")[0];
-  await pin(Number(pid), pins.postgres);
+  await pin(Number(pid), pins.services);
   const db = stack.use(openPostgres(postgres.url));
   await migrate(db);
   const { jwtPrivateJwk, deviceKey } = await generateKeys();
-  const tokens = createTokens({
-    keys: await loadKeys({ jwtPrivateJwk, deviceKey }),
-    issuer: "confab",
-  });
-  const known: Person[] = [];
+  const keys = await loadKeys({ jwtPrivateJwk, deviceKey });
+  const tokens = createTokens({ keys, issuer: "confab" });
+  const known: (Person & { signedAt: number })[] = [];
+  const rooms = (members: Person[][]) => insertRooms(db, members);
   const opened = stack.move();
   return {
     databaseUrl: postgres.url,
@@ -79,20 +106,66 @@ export async function openScene(pins: Pins, log: (line: string) => void): Promis
         [made],
       );
       const rest = { kind: "user", role: "user", name: "Somebody", session: newId() } as const;
-      for (const id of made) known.push({ id, token: await tokens.signAccess({ id, ...rest }) });
-      return known.slice(0, count);
+      for (const id of made) known.push({ id, token: "", signedAt: -Infinity });
+      const people = known.slice(0, count);
+      for (const one of people) {
+        if (performance.now() - one.signedAt < TOKEN_MS) continue;
+        one.token = await tokens.signAccess({ id: one.id, ...rest });
+        one.signedAt = performance.now();
+      }
+      return people.map(({ id, token }) => ({ id, token }));
     },
-    async room(members) {
-      const [owner, ...others] = members.map(({ id }) => id);
-      const room = newId();
-      await db.query(`select create_room($1, $2, 'Bench', '', 'private', '{}')`, [room, owner!]);
-      await db.query(
-        `insert into members (room_id, principal_id, role, joined_seq, read_seq)
-         select $1, x, 'member', 1, 1 from unnest($2::uuid[]) x`,
-        [room, others],
-      );
-      return room;
-    },
+    room: async (members) => (await rooms([members]))[0]!,
+    rooms,
+    devices: (of) => insertDevices(db, keys.deviceKey, known[0]!.id, of),
+    statements: () => countStatements(db),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+async function insertRooms(db: Database, members: Person[][]): Promise<string[]> {
+  const ids = members.map(() => newId());
+  const owners = members.map(([owner]) => owner!.id);
+  await db.query(
+    `select create_room(r, o, 'Bench', '', 'private', '{}') from unnest($1::uuid[], $2::uuid[]) x (r, o)`,
+    [ids, owners],
+  );
+  const others = members.flatMap(([, ...rest], i) => rest.map(({ id }) => [ids[i]!, id]));
+  await insertMembers(db, others);
+  return ids;
+}
+
+async function insertMembers(db: Database, pairs: string[][]): Promise<void> {
+  await db.query(
+    `insert into members (room_id, principal_id, role, joined_seq, read_seq)
+     select r, p, 'member', 1, 1 from unnest($1::uuid[], $2::uuid[]) x (r, p)`,
+    [pairs.map(([room]) => room!), pairs.map(([, principal]) => principal!)],
+  );
+}
+
+async function insertDevices(db: Database, key: CryptoKey, owner: string, rooms: string[]) {
+  const devices = await Promise.all(rooms.map(async () => {
+    const id = newId();
+    return { id, password: await deviceSecret(key, id, 1) };
+  }));
+  const ids = devices.map(({ id }) => id);
+  await db.query(
+    `with made as (
+       insert into principals (id, kind, role, name)
+       select x, 'device', 'device', 'Something' from unnest($1::uuid[]) x returning id)
+     insert into devices (id, owner_id) select id, $2 from made`,
+    [ids, owner],
+  );
+  // Through the log: a bridge learns from it who is where.
+  for (const [i, id] of ids.entries()) await putMember(db, rooms[i]!, owner, id, "member");
+  return devices;
+}
+
+/** Every statement of the product is a transaction of its own, and Postgres counts those. */
+async function countStatements(db: Database): Promise<number> {
+  const [row] = await db.query<{ commits: number }>(
+    `select (xact_commit + xact_rollback)::int as commits
+     from pg_stat_database where datname = current_database()`,
+  );
+  return row!.commits;
 }

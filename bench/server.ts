@@ -1,6 +1,7 @@
 /**
- * The role `web` alone, as the server under test: what `main.ts` starts, without workers and bridge.
- * The first job is the environment to read; the answer says where it listens.
+ * The role `web` alone, as the server under test: what `main.ts` starts, without workers; with the
+ * role `bridge` where the environment names a broker. The first job is the environment to read; the
+ * answer says where it listens.
  */
 import { readConfig } from "../lib/config.ts";
 import { createLog } from "../lib/log.ts";
@@ -8,7 +9,15 @@ import { openServices } from "../lib/services.ts";
 import { startWeb } from "../routes/web.ts";
 import { answerJobs } from "./lines.ts";
 
+/** A lease that is not given back keeps the next bridge waiting. */
+let stopBridge = () => Promise.resolve();
+
 await answerJobs(async ({ env }: { env: Record<string, string> }) => {
-  const services = await openServices(readConfig(env), { log: createLog("warn") });
-  return { url: startWeb(services, () => undefined).url };
-});
+  const services = await openServices(readConfig(env), { log: createLog("error") });
+  if (env.MQTT_URL !== undefined) {
+    const { startBridgeRole } = await import("../mqtt-bridge/role.ts");
+    const role = await startBridgeRole(services);
+    stopBridge = () => role.stop();
+  }
+  return { port: Number(new URL(startWeb(services, () => undefined).url).port) };
+}, () => stopBridge());
