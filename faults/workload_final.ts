@@ -1,0 +1,98 @@
+import type { LogEntry, Member, Message, PrincipalId, RoomId } from "../lib/protocol.ts";
+import { reached } from "./clients/waiting.ts";
+import type { ConvergenceRecord, FinalRoom } from "./history.ts";
+import type { World } from "./world.ts";
+import type { Cast } from "./workload_cast.ts";
+
+const CONVERGE_MS = 30_000;
+const PAGE = 200;
+
+/** Past all nodes and proxies. */
+export type Store = Pick<World["postgres"], "query">;
+
+/** Waits until every reader has everything, and says when each of them had. */
+export async function convergence(
+  cast: Cast,
+  store: Store,
+  gone: ReadonlySet<PrincipalId>,
+  healedAt: number,
+): Promise<ConvergenceRecord> {
+  const { recorder, signal } = cast.context;
+  const waiting: { client: string; room: RoomId; at?: number; has: () => boolean }[] = [];
+  for (const { id, members } of cast.rooms) {
+    const head = await headOf(store, id);
+    for (const client of cast.clients) {
+      if (!members.includes(client.principal) || gone.has(client.principal)) continue;
+      if (client.position(id) === undefined) continue;
+      waiting.push({ client: client.name, room: id, has: () => client.position(id)! >= head });
+    }
+  }
+  await reached(
+    () => {
+      for (const one of waiting) if (one.at === undefined && one.has()) one.at = recorder.now();
+      return waiting.every(({ at }) => at !== undefined);
+    },
+    CONVERGE_MS,
+    signal,
+  );
+  const acks = recorder.writes.flatMap(({ acks }) => acks.map(({ at }) => at));
+  return {
+    healedAt,
+    lastAckAt: acks.reduce((a, b) => Math.max(a, b), 0),
+    reached: waiting.map(({ client, room, at }) =>
+      at === undefined ? { client, room } : { client, room, at }
+    ),
+  };
+}
+
+async function headOf(store: Store, room: RoomId): Promise<number> {
+  const rows = await store.query<{ head: number | string }>(
+    "select head from rooms where id = $1",
+    [room],
+  );
+  return Number(rows[0]!.head);
+}
+
+/** Reads the room through the nodes, and what is stored past them. */
+export async function finalRoom(
+  cast: Pick<Cast, "call">,
+  store: Store,
+  room: RoomId,
+): Promise<FinalRoom> {
+  const path = `/v1/rooms/${room}`;
+  const log: LogEntry[] = [];
+  let epoch = "";
+  let head = 0;
+  for (let more = true; more;) {
+    const page = await cast.call("GET", `${path}/log?after=${log.at(-1)?.seq ?? 0}&limit=${PAGE}`);
+    log.push(...page.entries as LogEntry[]);
+    ({ epoch, head, hasMore: more } = page);
+  }
+  const messages: Message[] = [];
+  for (let more = true; more;) {
+    const after = messages.at(-1)?.seq ?? 0;
+    const page = await cast.call("GET", `${path}/messages?after=${after}&limit=${PAGE}`);
+    messages.push(...page.messages as Message[]);
+    more = page.hasMore;
+  }
+  const members: FinalRoom["members"] = [];
+  for (let next: string | null = ""; next !== null;) {
+    const query: string = next === "" ? "" : `&next=${encodeURIComponent(next)}`;
+    const page = await cast.call("GET", `${path}/members?limit=${PAGE}${query}`);
+    for (const { principal, role } of page.items as Member[]) {
+      members.push({ id: principal.id, role });
+    }
+    next = page.next;
+  }
+  const rows = await store.query<{ sender: string; client_id: string; seq: number | string }>(
+    `select actor_id as sender, client_id, seq from entries
+     where room_id = $1 and client_id is not null order by seq`,
+    [room],
+  );
+  const stored = rows.map(({ sender, client_id, seq }) => ({
+    sender,
+    clientId: client_id,
+    seq: Number(seq),
+  }));
+  return { room, epoch, head, log, messages, members, stored };
+}
