@@ -1,16 +1,18 @@
 import { z } from "zod";
-import { epoch, id, logEntry, seq, timestamp } from "./entry_schemas.ts";
+import { desiredState, epoch, id, logEntry, metadata, seq, timestamp } from "./entry_schemas.ts";
 import { errorFields } from "./error_schemas.ts";
 import type { SendOk } from "./protocol.ts";
 import {
   bodyFields,
   clientIdSchema,
+  dataSchema,
   epochSchema,
   hasContent,
   idSchema,
   NEEDS_CONTENT,
   NO_CONTENT,
   seqSchema,
+  stateSchema,
   storableString,
   textSchema,
 } from "./schemas.ts";
@@ -43,7 +45,55 @@ export const deviceRequest = z.strictObject({
 /** Birth and last will; a birth may be any other payload too. */
 export const deviceStatus = z.looseObject({
   online: z.boolean().meta({ description: "false in the last will" }),
+  session: z.union([z.string().min(1).max(64), z.number().int().min(0)]).exactOptional().meta({
+    description: "The same in the birth and the last will of one connection; a number that rises, " +
+      "or a string that sorts later, with each",
+  }),
 }).meta({ id: "DeviceStatus" });
+
+/** Name of a metric. */
+export const metricName = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/);
+/** Value of a reading: numbers have a series, the others only a latest value. */
+export const readingValue = z.union([z.number(), z.boolean(), storableString(0, 256)]);
+
+/** Readings of now, by metric, or readings with their times. */
+export const deviceTelemetry = z.union([
+  z.strictObject({
+    readings: z.array(z.strictObject({
+      metric: metricName,
+      value: readingValue,
+      at: z.iso.datetime({ offset: true }).exactOptional()
+        .meta({ description: "When it was taken; default: when it comes" }),
+    })).min(1).max(200),
+  }),
+  z.record(metricName, readingValue).refine(
+    (readings) => Object.keys(readings).length >= 1 && Object.keys(readings).length <= 64,
+    { error: "Between 1 and 64 metrics" },
+  ).meta({ minProperties: 1, maxProperties: 64 }),
+]).meta({ id: "DeviceTelemetry" });
+
+/** What a device is, as a whole: each publish replaces the one before. */
+export const deviceReported = stateSchema
+  .meta({ id: "DeviceReported", type: "object", description: "At most 8 KiB" });
+
+/** What a device shall do. */
+export const deviceCommand = z.object({
+  commandId: id.meta({ description: "The same when it is published again: obey once" }),
+  room: id,
+  seq: seq.meta({ description: "The message that holds the command" }),
+  name: z.string(),
+  args: metadata,
+  from: z.object({ id, name: z.string() }).meta({ description: "Whoever sent it" }),
+  expiresAt: timestamp.meta({ description: "Not to be obeyed after that" }),
+}).meta({ id: "DeviceCommand" });
+
+/** What became of a command; shown in the room as the answer to it. */
+export const deviceReply = z.strictObject({
+  commandId: idSchema,
+  ok: z.boolean().default(true).meta({ description: "false: it could not be done" }),
+  text: textSchema.exactOptional(),
+  data: dataSchema.exactOptional(),
+}).meta({ id: "DeviceReply" });
 
 /** What a send is answered with once it is stored. */
 export const deviceReceipt = z.object({
@@ -85,12 +135,17 @@ export const DEVICE_SAYS = {
   send: z.union([deviceEnvelope, textSchema]),
   requests: deviceRequest,
   status: deviceStatus,
+  telemetry: deviceTelemetry,
+  reported: deviceReported,
+  replies: deviceReply,
 } as const;
 
-/** What devices receive; an empty `head` clears the retained one. */
+/** What devices receive; an empty `head` or `desired` clears the retained one. */
 export const DEVICE_HEARS = {
   events: logEntry,
   head: deviceHead,
+  desired: desiredState,
+  commands: deviceCommand,
   receipts: deviceReceipt,
   // A device that names a response topic has the receipts of its sends there too
   responses: z.union([deviceLogPage, deviceRefusal, deviceReceipt]),

@@ -1,10 +1,13 @@
 import { z } from "zod";
 import type {
+  DesiredState,
+  DeviceAlert,
   Json,
   LogEntry,
   Member,
   MemberPresence,
   Message,
+  MessageCommand,
   Metadata,
   PresenceState,
   PublicPrincipal,
@@ -46,6 +49,31 @@ export const publicPrincipal = z.object({ id, kind, name: z.string() })
 const attachment = z.object({ id, name: z.string(), type: z.string(), size: z.number() })
   .meta({ id: "Attachment" });
 
+/** What a message asks a device to do, and what became of it. */
+export const messageCommand = z.object({
+  id,
+  device: id,
+  name: z.string(),
+  args: metadata,
+  status: z.enum(["queued", "done", "failed", "expired", "cancelled"])
+    .meta({ description: "Everything but `queued` is final" }),
+  expiresAt: timestamp.meta({ description: "Until then the device may answer" }),
+  answer: seq.exactOptional().meta({ description: "The message with which the device answered" }),
+}).meta({ id: "MessageCommand" });
+
+/** What a device shall be. */
+export const desiredState = z.object({
+  version: z.number().int().min(0).meta({ description: "Rises with each change" }),
+  desired: metadata,
+}).meta({ id: "DesiredState" });
+
+/** Something about a device that its room should know. */
+export const deviceAlert = z.object({
+  kind: z.enum(["silent", "back"]),
+  lastSeen: timestamp.exactOptional().meta({ description: "Absent: it was never heard" }),
+  expectedSeconds: z.number().exactOptional(),
+}).meta({ id: "DeviceAlert" });
+
 /** A message. */
 export const message = z.object({
   room: id,
@@ -61,6 +89,7 @@ export const message = z.object({
   editedAt: timestamp.exactOptional(),
   deletedAt: timestamp.exactOptional(),
   updatedSeq: seq.meta({ description: "The entry that last changed it; its own seq at first" }),
+  command: messageCommand.exactOptional(),
 }).meta({
   id: "Message",
   description: "`(room, seq)` is its identity. A deleted one keeps its seq and loses its content.",
@@ -94,7 +123,7 @@ const base = { actor: publicPrincipal, at: timestamp };
 export const logEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("message.created"), ...base, message }),
   z.object({
-    type: z.enum(["message.edited", "message.deleted"]),
+    type: z.enum(["message.edited", "message.deleted", "command.updated"]),
     ...base,
     target: seq.meta({ description: "The message that changed" }),
     message,
@@ -106,6 +135,18 @@ export const logEvent = z.discriminatedUnion("type", [
     principal: publicPrincipal,
   }),
   z.object({ type: z.literal("room.updated"), ...base, settings: z.object(roomSettings) }),
+  z.object({
+    type: z.literal("device.state"),
+    ...base,
+    device: publicPrincipal,
+    state: desiredState,
+  }),
+  z.object({
+    type: z.literal("device.alert"),
+    ...base,
+    device: publicPrincipal,
+    alert: deviceAlert,
+  }),
 ]).meta({
   id: "LogEvent",
   description: "A change carries the resulting value, never a difference. Skip unknown types.",
@@ -118,9 +159,12 @@ export const logEntry = z.object({ room: id, epoch, seq, event: logEvent }).meta
 });
 
 type Equal<A, B> = [A, B] extends [B, A] ? true : never;
-[true, true, true, true, true, true] satisfies [
+[true, true, true, true, true, true, true, true, true] satisfies [
   Equal<z.output<typeof message>, Message>,
   Equal<z.output<typeof logEntry>, LogEntry>,
+  Equal<z.output<typeof messageCommand>, MessageCommand>,
+  Equal<z.output<typeof desiredState>, DesiredState>,
+  Equal<z.output<typeof deviceAlert>, DeviceAlert>,
   Equal<z.output<typeof member>, Member>,
   Equal<z.output<typeof publicPrincipal>, PublicPrincipal>,
   Equal<z.output<typeof presenceState>, PresenceState>,

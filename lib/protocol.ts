@@ -19,6 +19,7 @@ export const SIZES = {
   textBytes: 16 * 1024,
   dataBytes: 32 * 1024,
   metadataBytes: 4 * 1024,
+  stateBytes: 8 * 1024,
   frameBytes: 64 * 1024,
   bodyBytes: 64 * 1024,
   clientIdChars: 64,
@@ -60,6 +61,42 @@ export interface Message {
   deletedAt?: Timestamp;
   /** The seq of the entry that last changed this message; its own seq at first. */
   updatedSeq: number;
+  /** What this message asks a device to do. */
+  command?: MessageCommand;
+}
+
+/** What became of a command; everything but `queued` is final. */
+export type CommandStatus = "queued" | "done" | "failed" | "expired" | "cancelled";
+
+/** What a message asks a device to do, and what became of it. */
+export interface MessageCommand {
+  /** UUIDv7. */
+  id: string;
+  device: PrincipalId;
+  name: string;
+  args: Metadata;
+  status: CommandStatus;
+  /** Until then the device may answer. */
+  expiresAt: Timestamp;
+  /** The seq of the message with which the device answered. */
+  answer?: number;
+}
+
+/** What a device shall be; `version` rises with each change. */
+export interface DesiredState {
+  version: number;
+  desired: Metadata;
+}
+
+/**
+ * Something about a device that its room should know: it is `silent` although it is expected to
+ * say something every `expectedSeconds`, or it has been heard again (`back`).
+ */
+export interface DeviceAlert {
+  kind: "silent" | "back";
+  /** When it was last heard; absent: never. */
+  lastSeen?: Timestamp;
+  expectedSeconds?: number;
 }
 
 /** A file that belongs to a message. */
@@ -117,10 +154,16 @@ export type LogEvent =
   & EventBase
   & (
     | { type: "message.created"; message: Message }
-    | { type: "message.edited" | "message.deleted"; target: number; message: Message }
+    | {
+      type: "message.edited" | "message.deleted" | "command.updated";
+      target: number;
+      message: Message;
+    }
     | { type: "member.joined" | "member.role"; member: Member }
     | { type: "member.left" | "member.removed"; principal: PublicPrincipal }
     | { type: "room.updated"; settings: RoomSettings }
+    | { type: "device.state"; device: PublicPrincipal; state: DesiredState }
+    | { type: "device.alert"; device: PublicPrincipal; alert: DeviceAlert }
   );
 
 /** One entry of a room's log. Clients skip types they do not know, and still advance the cursor. */

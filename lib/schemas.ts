@@ -83,6 +83,11 @@ export const metadataSchema = boundedJson(
   z.record(z.string().max(64), z.any()) as z.ZodType<{ [key: string]: Json }>,
   SIZES.metadataBytes,
 ).meta({ type: "object" });
+/** State of a device, wished for or reported: an object of JSON. */
+export const stateSchema = boundedJson(
+  z.record(z.string().max(64), z.any()) as z.ZodType<{ [key: string]: Json }>,
+  SIZES.stateBytes,
+).meta({ type: "object" });
 /** Names of people, devices and rooms. */
 export const nameSchema = storableString(1, SIZES.nameChars).refine(
   (name) => name.trim() === name && name !== "",

@@ -4,6 +4,7 @@ import type { BridgeOptions } from "./bridge.ts";
 import { Connection, type Subscription } from "./connection.ts";
 import type { Delivery } from "./delivery.ts";
 import { EmbeddedProvisioner } from "./embedded_provisioner.ts";
+import { handlersOf } from "./handlers.ts";
 import { Inbound } from "./inbound.ts";
 import { KnownDevices } from "./known_devices.ts";
 import type { HeldLease } from "./lease.ts";
@@ -178,6 +179,7 @@ export class BridgeSession implements Publisher {
       actions,
       devices: this.#devices,
       publisher: this,
+      handlers: handlersOf(this.o),
       log,
       signal,
       onBirth: (device) => this.#outbound.born(device),
@@ -186,11 +188,12 @@ export class BridgeSession implements Publisher {
   }
 
   #subscriptions(): Subscription[] {
-    const { send, requests, status } = this.#topics.inbound();
+    const { status, reported, ...others } = this.#topics.inbound();
     return [
-      { filter: send, qos: 1, rh: 2 },
-      { filter: requests, qos: 1, rh: 2 },
+      ...Object.values(others).map((filter) => ({ filter, qos: 1, rh: 2 }) as const),
+      // What is retained of these is shown again: it may be newer than what is known.
       { filter: status, qos: 1, rh: 0 },
+      { filter: reported, qos: 1, rh: 0 },
       ...(this.#dynsec === undefined ? [] : [DynamicSecurity.subscription]),
     ];
   }

@@ -3,13 +3,14 @@ import type { Log } from "../lib/log.ts";
 import type { RoomId, SendOk } from "../lib/protocol.ts";
 import { Budget } from "./budget.ts";
 import type { Delivery } from "./delivery.ts";
+import { DeviceWork, type HandledTopic, type Handlers } from "./device_work.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { Lanes } from "./lanes.ts";
 import { OrderedSends } from "./ordered_sends.ts";
 import { claimedKey, type DeviceMessage, readMessage } from "./payload.ts";
 import type { BridgeActions, Publisher } from "./ports.ts";
 import { answerRequest } from "./requests.ts";
-import type { Topics } from "./topics.ts";
+import type { Topics, UpTopic } from "./topics.ts";
 
 /** What inbound works with; one per connection to the broker. */
 export interface InboundOptions {
@@ -17,6 +18,8 @@ export interface InboundOptions {
   actions: BridgeActions;
   devices: KnownDevices;
   publisher: Publisher;
+  /** What is done with telemetry, state, replies and status; what has no handler is refused. */
+  handlers?: Handlers;
   log: Log;
   /** The connection is over: what is not stored yet comes again on the next. */
   signal: AbortSignal;
@@ -26,8 +29,7 @@ export interface InboundOptions {
   onStored(room: RoomId, seq: number): void;
 }
 
-type SendTopic = { kind: "send"; device: string; room: string };
-type WorkTopic = SendTopic | { kind: "requests"; device: string };
+type SendTopic = Extract<UpTopic, { kind: "send" }>;
 
 /**
  * Takes what devices publish to the rooms. One device's messages to one room are stored in the
@@ -37,10 +39,12 @@ type WorkTopic = SendTopic | { kind: "requests"; device: string };
 export class Inbound {
   readonly #requests = new Lanes();
   readonly #sends: OrderedSends;
+  readonly #work: DeviceWork;
   readonly #answers = new Budget({ count: 1024, bytes: 4 * 1024 * 1024 });
 
   constructor(private readonly o: InboundOptions) {
     this.#sends = new OrderedSends(o);
+    this.#work = new DeviceWork({ ...o, handlers: o.handlers ?? {} });
   }
 
   /** Works on one delivery; resolves when nothing more will be done with it. Never rejects. */
@@ -50,13 +54,7 @@ export class Inbound {
       if (topic === undefined) {
         this.o.log.warn("A message on an unknown topic was dropped", { topic: delivery.topic });
         delivery.acknowledge();
-      } else if (topic.kind === "status") {
-        delivery.acknowledge();
-        if (isBirth(delivery.payload)) this.o.onBirth(topic.device);
-      } else if (delivery.retained) {
-        delivery.acknowledge(); // an old one, shown again because of a new subscription
-      } else if (topic.kind === "send") await this.#work(topic, delivery);
-      else await this.#work({ kind: "requests", device: topic.device }, delivery);
+      } else await this.#take(topic, delivery);
     } catch (error) {
       if (this.o.signal.aborted || isUnavailable(error)) return;
       this.o.log.error("A device's message could not be handled", {
@@ -66,15 +64,36 @@ export class Inbound {
     }
   }
 
-  async #work(topic: WorkTopic, delivery: Delivery): Promise<void> {
+  async #take(topic: UpTopic, delivery: Delivery): Promise<void> {
     const { device } = topic;
+    if (topic.kind === "status") {
+      if (isBirth(delivery.payload)) this.o.onBirth(device);
+      if (this.#work.handles("status")) return await this.#handle(topic, delivery);
+      return delivery.acknowledge();
+    }
+    // An old one, shown again because of a new subscription.
+    if (delivery.retained && topic.kind !== "reported") return delivery.acknowledge();
+    // Readings have a quota of their own.
+    if (topic.kind === "telemetry") return await this.#handle(topic, delivery);
     const grant = this.o.devices.take(device, delivery.qos);
     if (!grant.granted) {
       const error = new ConfabError("rate_limited", undefined, { retryAfter: grant.retryAfter });
       return await this.#refuse(topic, delivery, error);
     }
     if (topic.kind === "send") return await this.#send(topic, delivery);
+    if (topic.kind !== "requests") return await this.#handle(topic, delivery);
     await this.#requests.run(device, () => answerRequest(this.o, device, delivery));
+  }
+
+  async #handle(topic: HandledTopic, delivery: Delivery): Promise<void> {
+    try {
+      if (!this.#work.handles(topic.kind)) throw new ConfabError("invalid_topic");
+      await this.#work.run(topic, delivery);
+    } catch (error) {
+      if (!this.o.signal.aborted) await this.#refuse(topic, delivery, error);
+      return;
+    }
+    delivery.acknowledge();
   }
 
   async #send(topic: SendTopic, delivery: Delivery): Promise<void> {
@@ -112,7 +131,7 @@ export class Inbound {
   }
 
   async #refuse(
-    topic: WorkTopic,
+    topic: UpTopic,
     delivery: Delivery,
     cause: unknown,
   ): Promise<void> {
@@ -126,7 +145,7 @@ export class Inbound {
       message: error.message,
       ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
       ...(clientId === undefined ? {} : { clientId }),
-      ...(topic.kind === "send" ? { room: topic.room } : {}),
+      ...("room" in topic ? { room: topic.room } : {}),
       topic: delivery.topic,
     });
     const { correlationData } = delivery.properties;

@@ -1,9 +1,10 @@
 import { backoffMs, pause } from "../lib/backoff.ts";
-import { ConfabError, type ErrorCode } from "../lib/errors.ts";
+import { ConfabError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { RoomId, SendOk } from "../lib/protocol.ts";
 import type { Delivery } from "./delivery.ts";
 import type { KnownDevices } from "./known_devices.ts";
+import { isInternal, mayPass } from "./passing.ts";
 import type { DeviceMessage } from "./payload.ts";
 import type { BridgeActions } from "./ports.ts";
 
@@ -27,15 +28,6 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Failures that may pass by themselves: the message is tried again, not refused. */
-const PASSING: ReadonlySet<ErrorCode> = new Set([
-  "unavailable",
-  "overloaded",
-  "restarting",
-  "outcome_unknown",
-]);
-const TRIES_OF_INTERNAL = 3;
-const TRIES_AT_QOS_0 = 5;
 const GROUP = { count: 256, bytes: 1024 * 1024 };
 
 /**
@@ -101,7 +93,7 @@ export class OrderedSends {
       waiting.alone = isInternal(result.reason);
       // Those behind it are stored: it would come too late.
       const overtaken = waiting.alone && i < lastStored;
-      if (!overtaken && mayPass(result.reason, waiting)) return true;
+      if (!overtaken && mayPass(result.reason, waiting.qos, waiting.tries)) return true;
       waiting.reject(result.reason);
       return false;
     });
@@ -129,16 +121,4 @@ function groupSize(queue: Waiting[]): number {
     return i > 0 && (alone || queue[0]!.alone || i >= GROUP.count || bytes > GROUP.bytes);
   });
   return end === -1 ? queue.length : end;
-}
-
-function mayPass(error: unknown, { qos, tries }: Waiting): boolean {
-  if (qos === 0 && tries >= TRIES_AT_QOS_0) return false;
-  if (!(error instanceof ConfabError) || error.code === "internal") {
-    return tries < TRIES_OF_INTERNAL;
-  }
-  return PASSING.has(error.code);
-}
-
-function isInternal(error: unknown): boolean {
-  return !(error instanceof ConfabError) || error.code === "internal";
 }

@@ -2,6 +2,7 @@ import { backoffMs, pause } from "../lib/backoff.ts";
 import { ConfabError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { LogEntry, PrincipalId } from "../lib/protocol.ts";
+import { addressedBy } from "./addressed.ts";
 import { Budget } from "./budget.ts";
 import { joinedDevice, type OutboundRoom } from "./outbound_room.ts";
 import type { BridgeStore, Publisher } from "./ports.ts";
@@ -130,7 +131,14 @@ export class RoomDelivery {
       for (const { device, payload } of outgoing) {
         await publish(this.o.topics.events(device, room.id), payload);
       }
-      if (gone !== undefined) await publish(this.o.topics.head(gone, room.id), "", true);
+      const own = addressedBy(entry, this.o.topics);
+      if (own !== undefined && room.devices?.has(own.device)) {
+        await publish(own.topic, own.payload, own.retain);
+      }
+      if (gone !== undefined) {
+        await publish(this.o.topics.head(gone, room.id), "", true);
+        await publish(this.o.topics.desired(gone, room.id), "", true);
+      }
     }
     return publishes;
   }

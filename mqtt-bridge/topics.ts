@@ -29,10 +29,15 @@ export const DOWN = [
 /** Below the device's own. Brokers end the connection that publishes to a deep one: after 200 levels. */
 const MAX_RESPONSE_LEVELS = 16;
 
-/** A topic that a device writes and this bridge understands. */
+const ROOM_KINDS = ["send", "telemetry", "reported"] as const;
+const OWN_KINDS = ["requests", "replies", "status"] as const;
+
+/** A topic that a device writes: in one of its rooms, or about itself. */
 export type UpTopic =
-  | { kind: "send"; device: string; room: string }
-  | { kind: "requests" | "status"; device: string };
+  | { [K in typeof ROOM_KINDS[number]]: { kind: K; device: string; room: string } }[
+    typeof ROOM_KINDS[number]
+  ]
+  | { [K in typeof OWN_KINDS[number]]: { kind: K; device: string } }[typeof OWN_KINDS[number]];
 
 /** Builds and parses the topics under one prefix, such as `confab/`. */
 export class Topics {
@@ -55,6 +60,21 @@ export class Topics {
   head(device: string, room: string): string {
     return `${this.own(device)}rooms/${room}/head`;
   }
+  telemetry(device: string, room: string): string {
+    return `${this.own(device)}rooms/${room}/telemetry`;
+  }
+  reported(device: string, room: string): string {
+    return `${this.own(device)}rooms/${room}/reported`;
+  }
+  desired(device: string, room: string): string {
+    return `${this.own(device)}rooms/${room}/desired`;
+  }
+  commands(device: string): string {
+    return `${this.own(device)}commands`;
+  }
+  replies(device: string): string {
+    return `${this.own(device)}replies`;
+  }
   receipts(device: string): string {
     return `${this.own(device)}receipts`;
   }
@@ -71,23 +91,30 @@ export class Topics {
     return `${this.own(device)}status`;
   }
 
-  /** The filters of everything the bridge reads today; telemetry, state and replies are reserved. */
-  inbound(): { send: string; requests: string; status: string } {
-    return { send: this.send("+", "+"), requests: this.requests("+"), status: this.status("+") };
+  /** The filters of everything that the bridge reads. */
+  inbound(): Record<UpTopic["kind"], string> {
+    return {
+      send: this.send("+", "+"),
+      telemetry: this.telemetry("+", "+"),
+      reported: this.reported("+", "+"),
+      requests: this.requests("+"),
+      replies: this.replies("+"),
+      status: this.status("+"),
+    };
   }
 
   /** What a received topic means; undefined when it is not one of ours or an id is not an id. */
   parse(topic: string): UpTopic | undefined {
     const split = this.#split(topic);
     if (split === undefined) return undefined;
-    const [first, room, last] = split.rest;
-    if (split.rest.length === 1 && (first === "requests" || first === "status")) {
-      return { kind: first, device: split.device };
+    const { device, rest: [first, room, last, more] } = split;
+    if (room === undefined) {
+      const kind = OWN_KINDS.find((kind) => kind === first);
+      return kind && { kind, device } as UpTopic;
     }
-    if (split.rest.length === 3 && first === "rooms" && last === "send" && isId(room!)) {
-      return { kind: "send", device: split.device, room: room! };
-    }
-    return undefined;
+    if (first !== "rooms" || !isId(room) || more !== undefined) return undefined;
+    const kind = ROOM_KINDS.find((kind) => kind === last);
+    return kind && { kind, device, room } as UpTopic;
   }
 
   /** True when `device` may publish to this topic. */

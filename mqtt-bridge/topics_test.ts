@@ -8,9 +8,12 @@ const other = newId();
 const room = newId();
 
 Deno.test("Topics.parse() reads back what it builds", () => {
-  assertEquals(topics.parse(topics.send(device, room)), { kind: "send", device, room });
-  assertEquals(topics.parse(topics.requests(device)), { kind: "requests", device });
-  assertEquals(topics.parse(topics.status(device)), { kind: "status", device });
+  for (const kind of ["send", "telemetry", "reported"] as const) {
+    assertEquals(topics.parse(topics[kind](device, room)), { kind, device, room });
+  }
+  for (const kind of ["requests", "replies", "status"] as const) {
+    assertEquals(topics.parse(topics[kind](device)), { kind, device });
+  }
 });
 
 Deno.test("Topics.parse() refuses everything that is not exactly one of the topics", () => {
@@ -20,6 +23,9 @@ Deno.test("Topics.parse() refuses everything that is not exactly one of the topi
       "",
       "confab/",
       own,
+      `${own}send`,
+      `${own}rooms/${room}/replies`,
+      `${own}status/${room}`,
       `${own}rooms/${room}`,
       `${own}rooms/${room}/send/`,
       `${own}rooms/${room}/send/x`,

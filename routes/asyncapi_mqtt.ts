@@ -25,6 +25,12 @@ const ABOUT: Record<Topic, string> = {
     "same key until that comes, or an error.",
   requests: "A question about the log of a room",
   status: "Birth and last will of the device. After a birth the heads are published again.",
+  telemetry: "Readings. They never become messages by themselves: the latest values and a " +
+    "bounded series of them are kept.",
+  reported: "What the device is, retained",
+  desired: "What the device shall be, retained",
+  commands: "What the device shall do: at least once, with the same `commandId`",
+  replies: "What became of a command: shown in the room as the answer to it, once",
   events: "The log of a room, in order, at least once, own messages too",
   head: "How far the events of a room have come: shows the device what it missed",
   receipts: "What is stored of what the device has sent",
@@ -74,13 +80,12 @@ export function mqttPart(prefix: string, schemas: JsonSchemas): Part {
 const nameOf = (topic: Topic) => `device${topic[0]!.toUpperCase()}${topic.slice(1)}`;
 
 function addressOf(prefix: string, topic: Topic): string {
-  const status = `${prefix}d/{device}/status`;
-  return { ...deviceTopics(prefix, "{device}"), status }[topic];
+  return deviceTopics(prefix, "{device}")[topic];
 }
 
 function messagesOf(schemas: JsonSchemas): Record<Topic, Record<string, AsyncMessage>> {
-  const { requests, status } = DEVICE_SAYS;
-  const { events, head, errors } = DEVICE_HEARS;
+  const { requests, status, telemetry, reported, replies } = DEVICE_SAYS;
+  const { events, head, desired, commands, errors } = DEVICE_HEARS;
   const key = schemas.of(clientIdSchema, "input");
   const keyed = {
     headers: { type: "object", properties: { "client-id": key }, description: "User properties" },
@@ -91,7 +96,12 @@ function messagesOf(schemas: JsonSchemas): Record<Topic, Record<string, AsyncMes
   });
   const receipt = message("receipt", "It is stored", deviceReceipt);
   const plain = { contentType: "text/plain", ...keyed };
-  const cleared = { type: "string", maxLength: 0 };
+  const cleared = {
+    name: "cleared",
+    summary: "The device is in the room no more",
+    contentType: "text/plain",
+    payload: { type: "string", maxLength: 0 },
+  };
   return {
     send: {
       envelope: {
@@ -110,13 +120,13 @@ function messagesOf(schemas: JsonSchemas): Record<Topic, Record<string, AsyncMes
     events: message("event", "An entry of the room's log", events),
     head: {
       ...message("head", "The newest entry that was published", head),
-      cleared: {
-        name: "cleared",
-        summary: "The device is in the room no more",
-        contentType: "text/plain",
-        payload: cleared,
-      },
+      cleared,
     },
+    telemetry: message("readings", "Readings of now, or with their times", telemetry),
+    reported: message("reported", "The whole state", reported),
+    desired: { ...message("desired", "The whole state that is wished for", desired), cleared },
+    commands: message("command", "The device shall do this", commands),
+    replies: message("reply", "It was done, or not", replies),
     receipts: receipt,
     responses: {
       ...message("page", "Entries, oldest first", deviceLogPage),
@@ -128,7 +138,7 @@ function messagesOf(schemas: JsonSchemas): Record<Topic, Record<string, AsyncMes
 }
 
 function operationOf(topic: Topic, messages: string[]): AsyncOperation {
-  const retain = topic === "head" || topic === "status";
+  const retain = ["head", "status", "reported", "desired"].includes(topic);
   const operation: AsyncOperation = {
     action: topic in DEVICE_SAYS ? "receive" : "send",
     summary: ABOUT[topic],

@@ -60,6 +60,16 @@ Deno.test("a send is documented as the envelope exactly when it is read as one",
   assertEquals(rest.anyOf, enough.map(([key]) => ({ required: [key] })));
 });
 
+/** Wishes for a state of the device, as its room's log holds it. */
+async function desire({ chat: { chat }, room }: MqttScene, device: string): Promise<void> {
+  const state = { version: 1, desired: { level: 3 } };
+  await chat.db.query("select append_about_device($1, $2, 'device.state', $3::jsonb)", [
+    room,
+    device,
+    JSON.stringify(state),
+  ]);
+}
+
 Deno.test("every message that a device hears is as the document says", strict, async () => {
   await using scene = await MqttScene.start((await brokerKinds())[0]!);
   const { room, owner, chat: { chat } } = scene;
@@ -86,6 +96,7 @@ Deno.test("every message that a device hears is as the document says", strict, a
   await setMember(chat, owner, room, person.id, "member");
   await leaveRoom(chat, person, room);
   await changeRoom(chat, owner, room, { name: "Another" });
+  await desire(scene, id);
   const ask = (request: unknown) => device.publish(topics.requests(id), JSON.stringify(request));
   await ask({ requestId: "1", type: "log", room, after: 0, limit: 200 });
   await ask({ requestId: "2", type: "log", room: newId(), after: 0 });
@@ -100,7 +111,7 @@ Deno.test("every message that a device hears is as the document says", strict, a
     one.topic === topics.head(id, room) && one.payload === "";
   await until("the head is cleared", () => device.received.some(isCleared));
   const types = new Set(device.json(topics.events(id, room)).map(({ event }) => event.type));
-  assertEquals(types.size, 8, [...types].join());
+  assertEquals(types.size, 9, [...types].join());
 
   const seen = new Set<string>();
   for (const { topic, payload } of device.received) {

@@ -24,11 +24,11 @@ export function checkStreamEvent(name: string, data: unknown): void {
   checkOneOf(schema, data, `An event ${name}`);
 }
 
-/** The same for what a device receives; the empty payload is what clears a retained head. */
+/** The same for what a device receives; the empty payload is what clears a retained topic. */
 export function checkDeviceMessage(topic: string, payload: string, retained = false): void {
   const name = /\/d\/[^/]+\/(?:rooms\/[^/]+\/)?(\w+)/.exec(topic)?.[1] ?? "";
   assert(name in DEVICE_HEARS, `${topic} is not documented`);
-  if (name === "head" && payload === "" && !retained) return;
+  if ((name === "head" || name === "desired") && payload === "" && !retained) return;
   checkOneOf([DEVICE_HEARS[name as "events"]], JSON.parse(payload), topic);
 }
 

@@ -243,7 +243,7 @@ export class Room extends Emitter<RoomEvents> {
   #apply(entry: LogEntry): void {
     const { event } = entry;
     if (event.type === "message.created") this.#created(event.message);
-    else if (event.type === "message.edited" || event.type === "message.deleted") {
+    else if ("message" in event) {
       if (this.timeline.change(entry.seq, event.message)) this.emit("change", event.message);
     } else if (event.type.startsWith("member.")) this.emit("member", event);
     this.outbox.seen(entry.seq);

@@ -1,10 +1,13 @@
 import type { Row } from "../database/mod.ts";
 import type {
+  DesiredState,
+  DeviceAlert,
   Json,
   LogEntry,
   LogEvent,
   Member,
   Message,
+  MessageCommand,
   Metadata,
   PrincipalKind,
   PublicPrincipal,
@@ -39,6 +42,7 @@ export interface EntryRow extends Row {
   sender_id: string | null;
   sender_kind: PrincipalKind | null;
   sender_name: string | null;
+  message_payload: { command?: MessageCommand } | null;
 }
 
 /** The message of a row of `log_entries`, with the content it has now and its clientId. */
@@ -58,6 +62,8 @@ export function messageOf(row: EntryRow): Message {
   if (row.reply_to !== null) message.replyTo = row.reply_to;
   if (row.edited_at !== null) message.editedAt = row.edited_at.toISOString();
   if (row.deleted_at !== null) message.deletedAt = row.deleted_at.toISOString();
+  const command = row.message_payload?.command;
+  if (command !== undefined && row.deleted_at === null) message.command = command;
   return message;
 }
 
@@ -74,7 +80,7 @@ export function entryOf(row: EntryRow, epoch: string): LogEntry {
 export function concealBefore(entry: LogEntry, visibleFrom: number): LogEntry {
   const { event } = entry;
   if (!("message" in event) || event.message.seq >= visibleFrom) return entry;
-  const { text: _, data: __, metadata: ___, replyTo: ____, ...rest } = event.message;
+  const { text: _, data: __, metadata: ___, replyTo: ____, command: _____, ...rest } = event.message;
   return { ...entry, event: { ...event, message: { ...rest, attachments: [] } } };
 }
 
@@ -87,6 +93,7 @@ function whatHappened(row: EntryRow): Happening {
       return { type: row.type, message: messageOf(row) };
     case "message.edited":
     case "message.deleted":
+    case "command.updated":
       return { type: row.type, target: row.target!, message: messageOf(row) };
     case "member.joined":
     case "member.role":
@@ -96,6 +103,18 @@ function whatHappened(row: EntryRow): Happening {
       return { type: row.type, principal: subjectOf(row) };
     case "room.updated":
       return { type: row.type, settings: row.payload as unknown as RoomSettings };
+    case "device.state":
+      return {
+        type: row.type,
+        device: subjectOf(row),
+        state: row.payload as unknown as DesiredState,
+      };
+    case "device.alert":
+      return {
+        type: row.type,
+        device: subjectOf(row),
+        alert: row.payload as unknown as DeviceAlert,
+      };
     default:
       throw new TypeError(`The log holds an entry of the unknown type "${row.type}"`);
   }

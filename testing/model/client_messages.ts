@@ -25,7 +25,7 @@ export class ModelMessages {
   /** Takes an entry that was applied. */
   apply({ seq, event }: LogEntry): void {
     if (event.type === "message.created") this.timeline.add(event.message);
-    else if (event.type === "message.edited" || event.type === "message.deleted") {
+    else if ("message" in event) {
       this.timeline.change(seq, event.message);
     }
   }

@@ -1,0 +1,42 @@
+import type { LogEntry, PrincipalId } from "../lib/protocol.ts";
+import type { Topics } from "./topics.ts";
+
+/** What an entry says to one device in particular, besides being an entry for all. */
+export interface Addressed {
+  device: PrincipalId;
+  topic: string;
+  payload: string;
+  retain: boolean;
+}
+
+/**
+ * A command is published to the device that shall obey it, as `{commandId, room, seq, name, args,
+ * from, expiresAt}`, unless it is settled or its time is over; a desired state to its device, as
+ * the retained `{version, desired}`. They come from the log, so a bridge that takes over goes on
+ * where the other stopped: at least once, in order.
+ */
+export function addressedBy(
+  { room, seq, event }: LogEntry,
+  topics: Topics,
+  now = Date.now(),
+): Addressed | undefined {
+  if (event.type === "device.state") {
+    const { device, state } = event;
+    return {
+      device: device.id,
+      topic: topics.desired(device.id, room),
+      payload: JSON.stringify(state),
+      retain: true,
+    };
+  }
+  const command = event.type === "message.created" ? event.message.command : undefined;
+  if (command?.status !== "queued" || Date.parse(command.expiresAt) <= now) return undefined;
+  const { id: commandId, device, name, args, expiresAt } = command;
+  const from = { id: event.actor.id, name: event.actor.name };
+  return {
+    device,
+    topic: topics.commands(device),
+    payload: JSON.stringify({ commandId, room, seq, name, args, from, expiresAt }),
+    retain: false,
+  };
+}
