@@ -1,4 +1,4 @@
-import { deviceSecret } from "./auth/devices.ts";
+import { deviceSecret, deviceUsername } from "./auth/devices.ts";
 import { liveDevice } from "./chat/devices.ts";
 import { makeWelcome, type Welcome } from "./chat/welcome.ts";
 import { isId } from "./ids.ts";
@@ -42,7 +42,7 @@ async function greetDevice(
   const password = await deviceSecret(keys.deviceKey, welcome.device, live.generation);
   const id = welcome.device;
   const own = `${config.mqtt.prefix}d/${id}`;
-  const login = `-h ${host} -p ${port} -u ${id} -P ${password} -q 1`;
+  const login = `-h ${host} -p ${port} -u ${deviceUsername(id, live)} -P ${password} -q 1`;
   say(`\n  A device is in the room "Lobby" already. It listens:\n`);
   say(`mosquitto_sub -i ${id}-sub ${login} -t '${own}/rooms/+/events' -t '${own}/receipts' -v`);
   say(`\n  It speaks:\n`);

@@ -9,8 +9,11 @@ import type { BridgeActions, BridgeStore, WatchRoom } from "./ports.ts";
 /** How credentials reach the broker. */
 export type Provisioning =
   | { kind: "dynsec"; secretOf(device: { id: string; generation: number }): Promise<string> }
-  /** The embedded broker asks for each sign-in itself; `kick` ends what is under way. */
-  | { kind: "embedded"; kick(device: string): void }
+  /**
+   * The embedded broker asks for each sign-in itself; `kick` ends what a device is connected with,
+   * except under the usernames that are `good`.
+   */
+  | { kind: "embedded"; kick(device: string, good?: readonly string[]): void }
   | { kind: "none" };
 
 /** What a bridge works with. */

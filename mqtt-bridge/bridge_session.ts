@@ -60,6 +60,7 @@ export class BridgeSession implements Publisher {
         this.#devices.forget(device.id);
         if (device.disabled) this.#outbound.forget(device.id);
       },
+      onReturned: async (devices) => this.#outbound.returned(await store.roomsOf(devices)),
     });
     lease.lost.addEventListener("abort", () => this.#finish("deposed"));
   }
@@ -95,7 +96,7 @@ export class BridgeSession implements Publisher {
   revoked(id: string): void {
     this.#devices.forget(id);
     this.#outbound.refreshSoon();
-    void this.#roster.changed(id);
+    this.#roster.changed(id);
   }
 
   refresh(): void {
@@ -116,7 +117,7 @@ export class BridgeSession implements Publisher {
     const { provisioning } = this.o;
     if (this.#dynsec !== undefined) return this.#dynsec;
     if (provisioning.kind === "embedded") return new EmbeddedProvisioner(provisioning.kick);
-    return { reconcile: () => Promise.resolve(), ensure: () => Promise.resolve() };
+    return { differing: () => Promise.resolve([]), apply: () => Promise.resolve() };
   }
 
   async #stayConnected(): Promise<void> {

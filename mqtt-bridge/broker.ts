@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
-import { isId } from "../lib/ids.ts";
+import { deviceOfUsername } from "../lib/auth/devices.ts";
 import type { Log } from "../lib/log.ts";
 import { SIZES } from "../lib/protocol.ts";
 import { createAccess, refusal } from "./broker_access.ts";
@@ -17,8 +17,8 @@ export interface BrokerOptions {
   host: string;
   /** Of all topics, such as `confab/`. */
   prefix: string;
-  /** True when the password is the device's present one. Must end within its own deadline. */
-  authenticate(device: string, password: string): Promise<boolean>;
+  /** True when the device may sign in with these. Must end within its own deadline. */
+  authenticate(device: string, password: string, username: string): Promise<boolean>;
   log: Log;
   /** Default 1,000; the bridge's own connection comes on top. */
   maxConnections?: number;
@@ -31,8 +31,8 @@ export interface EmbeddedBroker {
   port: number;
   /** The bridge's own way in; the password lives as long as the broker. */
   bridge: { url: string; username: string; password: string };
-  /** Ends every connection and session of a device. */
-  kick(device: string): void;
+  /** Ends the connections of a device, except those that signed in with a username of `good`. */
+  kick(device: string, good?: readonly string[]): void;
   stop(): Promise<void>;
 }
 
@@ -42,8 +42,9 @@ export const DEFAULT_PORT = 1883;
 const AUTH_DEADLINE_MS = 5000;
 
 /**
- * Starts the broker. A device's username is its id; its client id is the device's id alone, or
- * followed by `-` and anything, so that a subscriber and a publisher run side by side.
+ * Starts the broker. A device's username is its id, or with a generation after it (see
+ * `deviceUsername`); its client id is the device's id alone, or followed by `-` and anything, so
+ * that a subscriber and a publisher run side by side.
  *
  * @throws {Error} with the code EADDRINUSE when an explicit port is taken
  */
@@ -96,12 +97,13 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
       sessions.open(client, undefined);
       return true;
     }
-    if (!isId(username) || !belongs(client.id, username)) return false;
-    const attempt = sessions.attempt(client, username);
+    const device = deviceOfUsername(username);
+    if (device === undefined || !belongs(client.id, device)) return false;
+    const attempt = sessions.attempt(client, device, username);
     if (attempt === undefined) return false;
     try {
-      const answer = withDeadline(options.authenticate(username, given.toString()));
-      return await answer && attempt.stands() && sessions.open(client, username);
+      const answer = withDeadline(options.authenticate(device, given.toString(), username));
+      return await answer && attempt.stands() && sessions.open(client, { device, username });
     } finally {
       attempt.end();
     }
@@ -128,7 +130,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
       username: BRIDGE_USER,
       password,
     },
-    kick: (device) => sessions.kick(device),
+    kick: (device, good) => sessions.kick(device, good),
     async stop() {
       access.stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -12,17 +12,18 @@ const ADMINISTRATIVE_ACTION = 0x98;
 export class Sessions {
   // Kept after the connection closed: a late delivery must not count as refused, it is queued.
   readonly #owner = new WeakMap<Client, string>();
+  readonly #username = new WeakMap<Client, string>();
   readonly #clients = new Map<string, Set<Client>>();
-  readonly #attempts = new Map<string, Set<{ kicked: boolean }>>();
+  readonly #attempts = new Map<string, Set<{ username: string; kicked: boolean }>>();
   readonly #bridges = new Set<string>();
 
   constructor(readonly maxPerDevice: number) {}
 
   /** Begins a sign-in; undefined when the device has as many connections as it may. */
-  attempt(client: Client, device: string): SignInAttempt | undefined {
+  attempt(client: Client, device: string, username: string): SignInAttempt | undefined {
     const running = this.#attempts.get(device) ?? new Set();
     if (running.size >= this.maxPerDevice || !this.#hasSpace(client, device)) return undefined;
-    const attempt = { kicked: false };
+    const attempt = { username, kicked: false };
     this.#attempts.set(device, running.add(attempt));
     return {
       stands: () => !attempt.kicked && this.#hasSpace(client, device),
@@ -33,14 +34,16 @@ export class Sessions {
     };
   }
 
-  /** Records a connection that signed in; `device` undefined: the bridge. */
-  open(client: Client, device: string | undefined): true {
-    if (device === undefined) this.#bridges.add(client.id);
+  /** Records a connection that signed in; as nobody: the bridge. */
+  open(client: Client, as: { device: string; username: string } | undefined): true {
+    if (as === undefined) this.#bridges.add(client.id);
     else {
+      const { device, username } = as;
       if (client.id !== device) forgetAtDisconnect(client);
       const clients = this.#clients.get(device) ?? new Set();
       this.#clients.set(device, clients.add(client));
       this.#owner.set(client, device);
+      this.#username.set(client, username);
       client.conn.once("close", () => this.close(client));
     }
     return true;
@@ -54,10 +57,13 @@ export class Sessions {
     if (clients?.size === 0) this.#clients.delete(device);
   }
 
-  /** Ends the connections of a device and the sign-ins that are under way. */
-  kick(device: string): void {
-    for (const attempt of this.#attempts.get(device) ?? []) attempt.kicked = true;
+  /** Ends the connections of a device and the sign-ins under way, but those as one of `good`. */
+  kick(device: string, good: readonly string[] = []): void {
+    for (const attempt of this.#attempts.get(device) ?? []) {
+      if (!good.includes(attempt.username)) attempt.kicked = true;
+    }
     for (const client of [...this.#clients.get(device) ?? []]) {
+      if (good.includes(this.#username.get(client)!)) continue;
       client.disconnect({ reasonCode: ADMINISTRATIVE_ACTION });
     }
   }

@@ -85,6 +85,16 @@ export class Outbound {
     for (const room of this.#rooms.values()) room.devices?.delete(device);
   }
 
+  /** Devices of these rooms have access again: who is in them is read anew. */
+  returned(rooms: RoomId[]): void {
+    for (const id of rooms) {
+      const room = this.#rooms.get(id);
+      if (room === undefined) continue;
+      room.stale = true;
+      this.#delivery.start(room);
+    }
+  }
+
   /** Rooms that are looked after, and entries known to wait for delivery. */
   health(): { rooms: number; behind: number } {
     let behind = 0;

@@ -19,6 +19,8 @@ export class OutboundRoom {
   epoch = "";
   /** Undefined until read: the devices at the cursor, and from which seq on each sees the room. */
   devices: Map<PrincipalId, number> | undefined;
+  /** Somebody may be missing in `devices`, who was disabled when they were read. */
+  stale = false;
   /** The same, somewhat later: an entry with which a device comes does not say what it may see. */
   joiners: ReadonlyMap<PrincipalId, number> = new Map();
   /** Its entries are being delivered. */

@@ -40,10 +40,14 @@ export interface BridgeRoom {
   firstJoined: number | undefined;
 }
 
-/** A device's credentials, as far as the table knows them. */
+/** Which credentials of a device are good, as far as the table knows. */
 export interface DeviceCredential {
   id: PrincipalId;
   generation: number;
+  /** The generation whose username is the plain id. */
+  plainGeneration: number;
+  /** The secret before, which is good for so much longer. */
+  former?: { generation: number; endsInMs: number };
   /** Access has ended. */
   disabled: boolean;
 }
@@ -65,19 +69,29 @@ export interface BridgeStore {
   saveCursors(lease: LeaseHold, cursors: ReadonlyMap<RoomId, number>): Promise<boolean>;
   /** Forgets cursors of rooms without devices while the lease holds. */
   dropCursors(lease: LeaseHold, rooms: RoomId[]): Promise<void>;
+  /** Those whose access has not ended. */
   devices(): Promise<DeviceCredential[]>;
-  device(id: PrincipalId): Promise<DeviceCredential | undefined>;
+  /** Those of these ids that are devices, disabled or not. */
+  devicesOf(ids: PrincipalId[]): Promise<DeviceCredential[]>;
+  /** The rooms that any of these devices is in. */
+  roomsOf(devices: PrincipalId[]): Promise<RoomId[]>;
 }
 
 /** Calls `onHead` when `room` may have entries up to `head`, until the result is called. */
 export type WatchRoom = (room: RoomId, onHead: (head: number) => void) => Promise<() => void>;
 
-/** Keeps a broker's credentials equal to the devices table. Calls may be repeated. */
+/**
+ * Keeps a broker's credentials equal to the devices table. Calls may be repeated, and may overlap:
+ * the caller reads a device anew before each `apply`, so what is applied last is what is so.
+ */
 export interface Provisioner {
-  /** Makes the broker hold exactly the credentials of the devices that are not disabled. */
-  reconcile(devices: DeviceCredential[]): Promise<void>;
-  /** Creates, repairs (ending live sessions of an older generation) or removes one device. */
-  ensure(device: DeviceCredential): Promise<void>;
+  /**
+   * The ids that the broker holds wrongly, not yet or without need, when `devices` are all that
+   * have access. Nothing is changed.
+   */
+  differing(devices: DeviceCredential[]): Promise<PrincipalId[]>;
+  /** Creates, repairs or removes these; sessions of credentials that are not good any more end. */
+  apply(devices: DeviceCredential[]): Promise<void>;
 }
 
 /** Where messages to devices go. */

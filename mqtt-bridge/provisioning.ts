@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
+import { deviceLogins, deviceOfUsername } from "../lib/auth/devices.ts";
 import { ConfabError } from "../lib/errors.ts";
-import { isId } from "../lib/ids.ts";
 import type { Log } from "../lib/log.ts";
-import type { Subscription } from "./connection.ts";
+import { type DynsecCommand, DynsecControl } from "./dynsec_control.ts";
 import type { DeviceCredential, Provisioner, Publisher } from "./ports.ts";
 
 /** What the provisioning of a Mosquitto works with. */
@@ -17,18 +17,6 @@ export interface DynamicSecurityOptions {
   deadlineMs?: number;
 }
 
-interface Command {
-  command: string;
-  [field: string]: unknown;
-}
-
-interface Answer {
-  command: string;
-  error?: string;
-  correlationData?: string;
-  data?: unknown;
-}
-
 /** A client as the broker lists it. */
 interface BrokerClient {
   username: string;
@@ -37,112 +25,118 @@ interface BrokerClient {
   disabled?: boolean;
 }
 
-const TOPIC = "$CONTROL/dynamic-security/v1";
+/** A client as it should be. */
+interface WantedClient {
+  username: string;
+  clientid: string;
+  password: string;
+  textname: string;
+}
+
+/** The broker's clients that are ours: by device, then by username. */
+type BrokerClients = Map<string, Map<string, BrokerClient>>;
+
 const PAGE = 500;
-const BATCH = 50;
+/** Of one message to the plugin: 100 of them are some 30 KB. */
+const MAX_COMMANDS = 100;
 
 /**
- * Keeps the clients of Mosquitto's dynamic security plugin equal to the devices table. A device's
- * username and client id are its id, bound to each other. The client's text name says which
- * generation of the secret the broker has, with a digest of it, so that a rotation, another device
- * key and a restored broker are all noticed. Clients whose username is not an id are not ours and
- * are left alone. Changing or deleting a client ends its live session.
+ * Keeps the clients of Mosquitto's dynamic security plugin equal to the devices table: one client
+ * for each secret that is good, bound to the device's id as client id. A client's text name says
+ * which generation of the secret the broker has, with a digest of it, so that a rotation, another
+ * device key and a restored broker are all noticed. Clients whose username is not one of a device
+ * are not ours and are left alone. Changing or deleting a client ends its live session.
  * The topics themselves are granted by the ACL file.
+ *
+ * What the broker has is read by `differing()`, and remembered: a change is one message.
  */
-export class DynamicSecurity implements Provisioner {
-  /** What the connection must subscribe to; deliveries go to `receive()`. */
-  static readonly subscription: Subscription = { filter: `${TOPIC}/response`, qos: 0, rh: 2 };
-
-  readonly #waiting = new Map<string, (answers: Answer[]) => void>();
+export class DynamicSecurity extends DynsecControl implements Provisioner {
+  #present: BrokerClients | undefined;
   #last: Promise<unknown> = Promise.resolve();
-  #number = 0;
 
-  constructor(private readonly o: DynamicSecurityOptions) {}
-
-  /** True for the topic of the plugin's answers. */
-  static answersOn(topic: string): boolean {
-    return topic === DynamicSecurity.subscription.filter;
+  constructor(private readonly options: DynamicSecurityOptions) {
+    super(options);
   }
 
-  /** Takes an answer of the plugin. */
-  receive(payload: Uint8Array): void {
-    let answers: Answer[];
-    try {
-      answers = JSON.parse(new TextDecoder().decode(payload)).responses ?? [];
-    } catch {
-      return;
+  async differing(devices: DeviceCredential[]): Promise<string[]> {
+    const present = await this.#inTurn(async () => {
+      await this.#denyByDefault();
+      return this.#present = await this.#list();
+    });
+    const needless = new Set(present.keys());
+    const differing: string[] = [];
+    for (const device of devices) {
+      if (!device.disabled) needless.delete(device.id);
+      if ((await this.#commandsFor(device, present)).length > 0) differing.push(device.id);
     }
-    const key = answers[0]?.correlationData;
-    if (key !== undefined) this.#waiting.get(key)?.(answers);
+    return [...new Set([...needless, ...differing])];
   }
 
-  async reconcile(devices: DeviceCredential[]): Promise<void> {
-    await this.#denyByDefault();
-    const present = await this.#clients();
-    const wanted = new Map(devices.filter((d) => !d.disabled).map((d) => [d.id, d]));
-    const commands: Command[] = [];
-    for (const device of wanted.values()) {
-      const command = await this.#repair(device, present.get(device.id));
-      if (command !== undefined) commands.push(command);
-    }
-    for (const username of present.keys()) {
-      if (isId(username) && !wanted.has(username)) {
-        commands.push({ command: "deleteClient", username });
+  async apply(devices: DeviceCredential[]): Promise<void> {
+    await this.#inTurn(async () => {
+      const present = this.#present ??= await this.#list();
+      const commands: DynsecCommand[] = [];
+      for (const device of devices) commands.push(...await this.#commandsFor(device, present));
+      // What is revoked goes first.
+      commands.sort((a, b) => Number(isRemoval(b)) - Number(isRemoval(a)));
+      // Until all is answered, what the broker has is not known.
+      this.#present = undefined;
+      for (let i = 0; i < commands.length; i += MAX_COMMANDS) {
+        await this.#change(commands.slice(i, i + MAX_COMMANDS));
+      }
+      for (const command of commands) note(present, command);
+      this.#present = present;
+    });
+  }
+
+  /** What makes the broker's clients of a device right; nothing when they are. */
+  async #commandsFor(device: DeviceCredential, present: BrokerClients): Promise<DynsecCommand[]> {
+    const clients = present.get(device.id);
+    const commands: DynsecCommand[] = [];
+    const wanted = new Set<string>();
+    const logins = device.disabled ? [] : deviceLogins(device.id, device);
+    for (const { username, generation } of logins) {
+      wanted.add(username);
+      const fields = await this.#wantedClient(device.id, username, generation);
+      const client = clients?.get(username);
+      if (client === undefined) commands.push({ command: "createClient", ...fields });
+      else if (!isRight(client, fields)) {
+        commands.push({ command: "modifyClient", ...fields });
+        // Mosquitto 2.0 ignores `disabled` in the command above.
+        if (client.disabled === true) commands.push({ command: "enableClient", username });
       }
     }
-    for (let i = 0; i < commands.length; i += BATCH) {
-      await this.#change(commands.slice(i, i + BATCH));
+    for (const username of clients?.keys() ?? []) {
+      if (!wanted.has(username)) commands.push({ command: "deleteClient", username });
     }
-    if (commands.length > 0) {
-      this.o.log.info("The broker's credentials were brought up to date", {
-        devices: wanted.size,
-        changes: commands.length,
-      });
-    }
+    return commands;
   }
 
-  async ensure(device: DeviceCredential): Promise<void> {
-    if (device.disabled) {
-      return await this.#change([{ command: "deleteClient", username: device.id }]);
-    }
-    const [answer] = await this.#ask([{ command: "getClient", username: device.id }]);
-    const client = (answer?.data as { client?: BrokerClient } | undefined)?.client;
-    const command = await this.#repair(device, client);
-    if (command !== undefined) await this.#change([command]);
-  }
-
-  /** The command that makes the broker's client right; undefined when it already is. */
-  async #repair(
-    device: DeviceCredential,
-    client: BrokerClient | undefined,
-  ): Promise<Command | undefined> {
-    const password = await this.o.secretOf(device);
+  async #wantedClient(id: string, username: string, generation: number): Promise<WantedClient> {
+    const password = await this.options.secretOf({ id, generation });
     const digest = hash("sha256", `confab broker credential ${password}`).slice(0, 16);
-    const textname = `confab device, generation ${device.generation}, ${digest}`;
-    const fields = { username: device.id, clientid: device.id, password, textname };
-    if (client === undefined) return { command: "createClient", ...fields };
-    const right = client.textname === textname && client.clientid === device.id &&
-      client.disabled !== true;
-    return right ? undefined : { command: "modifyClient", ...fields, disabled: false };
+    const textname = `confab device, generation ${generation}, ${digest}`;
+    return { username, clientid: id, password, textname };
   }
 
-  async #change(commands: Command[]): Promise<void> {
-    for (const answer of await this.#ask(commands)) {
-      const repeated = answer.error === "Client not found" && answer.command === "deleteClient";
-      if (answer.error !== undefined && !repeated) {
-        this.o.log.warn("The broker refused a change of its credentials", {
-          command: answer.command,
-          reason: answer.error,
-        });
-        throw new ConfabError("unavailable", "The broker refused a change of its credentials");
-      }
+  /** Sends all of them, and throws when one was refused: the others are done. */
+  async #change(commands: DynsecCommand[]): Promise<void> {
+    const answers = await this.ask(commands);
+    const refused = answers.filter(({ error, command }) =>
+      error !== undefined && !(error === "Client not found" && command === "deleteClient")
+    );
+    for (const { command, error } of refused) {
+      const reason = error;
+      this.options.log.warn("The broker refused a change of its credentials", { command, reason });
     }
+    if (refused.length === 0) return;
+    throw new ConfabError("unavailable", "The broker refused a change of its credentials");
   }
 
   /** What the ACL file does not allow falls through to the plugin, which must then deny. */
   async #denyByDefault(): Promise<void> {
     const types = ["publishClientSend", "publishClientReceive", "subscribe"];
-    const [answer] = await this.#ask([{ command: "getDefaultACLAccess" }]);
+    const [answer] = await this.ask([{ command: "getDefaultACLAccess" }]);
     const { acls = [] } = (answer?.data ?? {}) as { acls?: { acltype: string; allow: boolean }[] };
     const open = acls.filter(({ acltype, allow }) => allow && types.includes(acltype));
     if (open.length === 0) return;
@@ -150,45 +144,55 @@ export class DynamicSecurity implements Provisioner {
     await this.#change([{ command: "setDefaultACLAccess", acls: closed }]);
   }
 
-  async #clients(): Promise<Map<string, BrokerClient>> {
-    const clients = new Map<string, BrokerClient>();
+  async #list(): Promise<BrokerClients> {
+    const clients: BrokerClients = new Map();
     for (let offset = 0;; offset += PAGE) {
-      const [answer] = await this.#ask([
+      const [answer] = await this.ask([
         { command: "listClients", verbose: true, count: PAGE, offset },
       ]);
       const page = (answer?.data as { clients?: BrokerClient[] } | undefined)?.clients;
       if (page === undefined) throw new ConfabError("unavailable", "The broker lists no clients");
-      for (const client of page) clients.set(client.username, client);
+      for (const client of page) keep(clients, client);
       if (page.length < PAGE) return clients;
     }
   }
 
-  /** Sends commands, one batch at a time, and resolves with the broker's answers. */
-  #ask(commands: Command[]): Promise<Answer[]> {
-    const result = this.#last.then(() => this.#exchange(commands));
+  /** One at a time: a list is not read while it changes. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
     this.#last = result.catch(() => {});
     return result;
   }
+}
 
-  async #exchange(commands: Command[]): Promise<Answer[]> {
-    const key = `confab-${++this.#number}-${crypto.randomUUID()}`;
-    const marked = commands.map((command) => ({ ...command, correlationData: key }));
-    const { signal, deadlineMs = 5000 } = this.o;
-    signal?.throwIfAborted();
-    const answered = Promise.withResolvers<Answer[]>();
-    answered.promise.catch(() => {});
-    this.#waiting.set(key, answered.resolve);
-    const giveUp = () =>
-      answered.reject(new ConfabError("unavailable", "The broker's credentials cannot be changed"));
-    const timer = setTimeout(giveUp, deadlineMs);
-    signal?.addEventListener("abort", giveUp);
-    try {
-      await this.o.publisher.publish(TOPIC, JSON.stringify({ commands: marked }));
-      return await answered.promise;
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", giveUp);
-      this.#waiting.delete(key);
-    }
-  }
+function isRemoval({ command }: DynsecCommand): boolean {
+  return command === "deleteClient";
+}
+
+function isRight(client: BrokerClient, { textname, clientid }: WantedClient): boolean {
+  return client.textname === textname && client.clientid === clientid && client.disabled !== true;
+}
+
+function keep(clients: BrokerClients, { username, clientid, textname, disabled }: BrokerClient) {
+  const device = deviceOfUsername(username);
+  if (device === undefined) return;
+  const client = {
+    username,
+    ...(clientid === undefined ? {} : { clientid }),
+    ...(textname === undefined ? {} : { textname }),
+    ...(disabled === undefined ? {} : { disabled }),
+  };
+  const own = clients.get(device) ?? new Map<string, BrokerClient>();
+  clients.set(device, own.set(username, client));
+}
+
+/** Remembers what a command has changed. */
+function note(clients: BrokerClients, command: DynsecCommand): void {
+  const client = command as unknown as BrokerClient;
+  if (command.command === "enableClient") return;
+  if (!isRemoval(command)) return keep(clients, client);
+  const device = deviceOfUsername(client.username);
+  if (device === undefined) return;
+  clients.get(device)?.delete(client.username);
+  if (clients.get(device)?.size === 0) clients.delete(device);
 }

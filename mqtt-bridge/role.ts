@@ -1,4 +1,4 @@
-import { checkDeviceSecret, deviceSecret } from "../lib/auth/devices.ts";
+import { checkDeviceLogin, deviceSecret } from "../lib/auth/devices.ts";
 import type { Bus } from "../lib/bus/mod.ts";
 import { bridgeStore, deviceActions } from "../lib/chat/bridge.ts";
 import { liveDevice } from "../lib/chat/devices.ts";
@@ -71,10 +71,10 @@ function openBroker({ config, chat, keys, log }: BridgeServices): Promise<Embedd
     host,
     prefix: config.mqtt.prefix,
     log: log.with({ part: "broker" }),
-    async authenticate(id, password) {
+    async authenticate(id, password, username) {
       const live = await liveDevice(chat, id);
       if (live === undefined) return false;
-      return await checkDeviceSecret(keys.deviceKey, id, live.generation, password);
+      return await checkDeviceLogin(keys.deviceKey, id, live, { username, password });
     },
   }).catch((error) => {
     if (error.code !== "EADDRINUSE") throw error;

@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { deviceSecret } from "../lib/auth/devices.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { deviceSecret, deviceUsername } from "../lib/auth/devices.ts";
 import { generateKeys } from "../lib/auth/keys.ts";
 import { createDevice, deleteDevice, rotateDevice } from "../lib/chat/devices.ts";
 import { setMember } from "../lib/chat/members.ts";
@@ -45,9 +45,9 @@ Deno.test(
       const connect = async (generation: number) =>
         await TestDevice.connect({
           url: `mqtt://127.0.0.1:${role.endpoint!.port}`,
-          username: id,
+          username: deviceUsername(id, { generation, plainGeneration: 1 }),
           password: await deviceSecret(keys.deviceKey, id, generation),
-          clientId: `${id}-test`,
+          clientId: `${id}-${generation}`,
         });
       await using first = await connect(1);
       await first.subscribe(topics.receipts(id));
@@ -65,8 +65,17 @@ Deno.test(
       await rotateDevice(chat, owner, id);
       await until("the old secret's session ends", () => first.closed);
       await using second = await connect(2);
+      await rotateDevice(chat, owner, id, 60);
+      await using third = await connect(3);
+      await assertRejects(() => connect(1), Error);
+      assert(!second.closed && !third.closed, "both secrets are good");
+      await rotateDevice(chat, owner, id);
+      await until("both sessions end", () => second.closed && third.closed);
+      await assertRejects(() => connect(2), Error);
+      await assertRejects(() => connect(3), Error);
+      await using last = await connect(4);
       await deleteDevice(chat, owner, id);
-      await until("the session ends", () => second.closed);
+      await until("the session ends", () => last.closed);
     } finally {
       await role.stop();
     }

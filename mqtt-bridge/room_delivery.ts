@@ -42,7 +42,7 @@ export class RoomDelivery {
 
   /** Delivers what is missing, unless that is under way. */
   start(room: OutboundRoom): void {
-    const idle = room.devices !== undefined && room.cursor >= room.target;
+    const idle = room.devices !== undefined && !room.stale && room.cursor >= room.target;
     if (room.busy || idle || this.o.signal.aborted) return;
     room.busy = true;
     this.#deliver(room).then(() => {
@@ -72,7 +72,8 @@ export class RoomDelivery {
     for (let attempt = 0; !this.o.signal.aborted && !room.dropped;) {
       const release = await this.#pages.take(0);
       try {
-        if (room.devices === undefined) {
+        if (room.devices === undefined || room.stale) {
+          room.stale = false;
           room.devices = await this.#devicesAt(room, room.cursor);
           this.onMoved(room);
         }

@@ -50,8 +50,29 @@ export const introspection = z.discriminatedUnion("active", [
 ]).meta({ id: "Introspection" });
 
 /** A device as its owner sees it. */
-export const device = z.object({ id, name: z.string(), createdAt: timestamp })
-  .meta({ id: "Device" });
+export const device = z.object({
+  id,
+  name: z.string(),
+  createdAt: timestamp,
+  disabledAt: timestamp.exactOptional().meta({
+    description: "It has no access until it is enabled again",
+  }),
+  formerSecretUntil: timestamp.exactOptional().meta({
+    description: "The password before the last rotation is good until then",
+  }),
+}).meta({ id: "Device" });
+
+/** What a device that has no credentials goes on with (RFC 8628, section 3.2). */
+export const deviceClaim = z.object({
+  deviceCode: z.string().meta({ description: "The device's own: it polls with it" }),
+  userCode: z.string().meta({ description: "Shown to a person, such as `WDJB-MJHT`" }),
+  verificationUri: z.string().meta({ description: "Where the person enters the code" }),
+  verificationUriComplete: z.string().meta({
+    description: "The same with the code in it, for a QR code",
+  }),
+  expiresIn: z.number().int().meta({ description: "Seconds until the codes expire" }),
+  interval: z.number().int().meta({ description: "Seconds between two polls" }),
+}).meta({ id: "DeviceClaim" });
 
 const topic = z.string().meta({ description: "`{room}` stands for the id of a room" });
 
@@ -65,7 +86,9 @@ export const mqttAccess = z.object({
     description: "The broker also takes `clientId` followed by `-` and anything: one device may " +
       "then connect several times",
   }),
-  username: z.string(),
+  username: z.string().meta({
+    description: "Goes with the password: after a rotation it is another one",
+  }),
   password: z.string().meta({ description: "Shown this one time" }),
   topics: z.object({
     send: topic,

@@ -2,31 +2,33 @@ import { z } from "zod";
 import {
   createDevice,
   deleteDevice,
-  type DeviceWithGeneration,
+  disableDevice,
+  enableDevice,
   getDevice,
   listDevices,
   renameDevice,
   rotateDevice,
 } from "../lib/chat/devices.ts";
-import { ConfabError } from "../lib/errors.ts";
 import { nameSchema } from "../lib/schemas.ts";
-import { device, mqttAccess } from "./account_responses.ts";
+import { device } from "./account_responses.ts";
 import type { Api } from "./api.ts";
-import type { RouteContext } from "./context.ts";
-import { deviceTopics } from "./device_topics.ts";
-import type { MqttEndpoint } from "./mqtt_endpoint.ts";
+import { credentialsOf, requireBroker, withAccess } from "./device_access.ts";
 import { idParams, pageOf, pageQuery } from "./params.ts";
 import { listOf } from "./responses.ts";
 
 const body = z.strictObject({ name: nameSchema });
+const rotation = z.strictObject({
+  graceSeconds: z.number().int().min(0).max(604_800).default(0)
+    .meta({ description: "How long the former password is good beside the new one" }),
+});
 const one = z.object({ device });
-const withAccess = z.object({ device, mqtt: mqttAccess });
 const access = "signed-in";
 const tag = "Devices";
 
 /** One's things that speak MQTT. */
 export function deviceRoutes(api: Api): void {
   credentialRoutes(api);
+  accessRoutes(api);
   api.add({
     method: "GET",
     path: "/v1/devices",
@@ -109,41 +111,52 @@ function credentialRoutes(api: Api): void {
     name: "rotateDevice",
     tag,
     summary: "Replace a device's password",
-    description: "The former one and what is connected with it end.",
+    description:
+      "The former one and what is connected with it end, at once or after a grace. The " +
+      "new one has another username; the client id and the topics stay. While a former password " +
+      "is good, rotating with a grace answers with the same new one, because an answer may get " +
+      "lost; without a grace both end and a third is made.",
     access,
     params: idParams,
+    body: rotation,
+    example: { graceSeconds: 3600 },
     responses: { 200: { description: "The new credentials", schema: withAccess } },
-  }, async ({ context, principal, params }) => {
+  }, async ({ context, principal, params, body }) => {
     const endpoint = requireBroker(context);
-    const rotated = await rotateDevice(context.chat, principal, params.id);
+    const rotated = await rotateDevice(context.chat, principal, params.id, body.graceSeconds);
     return { status: 200, body: await credentialsOf(context, endpoint, rotated) };
   });
 }
 
-/** Asked before anything changes: a password that is shown once must be of use. */
-function requireBroker(context: RouteContext): MqttEndpoint {
-  const endpoint = context.mqttEndpoint();
-  if (endpoint === undefined) throw new ConfabError("unavailable", "No MQTT broker is known here");
-  return endpoint;
-}
-
-async function credentialsOf(
-  context: RouteContext,
-  { host, port, tls }: MqttEndpoint,
-  { device, generation }: DeviceWithGeneration,
-): Promise<z.output<typeof withAccess>> {
-  const { id } = device;
-  const password = await context.secretOf(id, generation);
-  const { prefix, broker } = context.config.mqtt;
-  const mqtt = {
-    host,
-    port,
-    tls,
-    clientId: id,
-    clientIdSuffix: broker === undefined,
-    username: id,
-    password,
-    topics: deviceTopics(prefix, id),
-  };
-  return { device, mqtt };
+function accessRoutes(api: Api): void {
+  api.add({
+    method: "POST",
+    path: "/v1/devices/{id}/disable",
+    name: "disableDevice",
+    tag,
+    summary: "Take a device's access away",
+    description: "Its connections end, its sends are refused and it hears nothing more; it stays " +
+      "in its rooms, and can be enabled again.",
+    access,
+    params: idParams,
+    responses: { 200: { description: "The device as it is now", schema: one } },
+  }, async ({ context, principal, params }) => ({
+    status: 200,
+    body: { device: await disableDevice(context.chat, principal, params.id) },
+  }));
+  api.add({
+    method: "POST",
+    path: "/v1/devices/{id}/enable",
+    name: "enableDevice",
+    tag,
+    summary: "Give a disabled device its access back",
+    description: "With the same password. What it missed it asks for, like any device that was " +
+      "away.",
+    access,
+    params: idParams,
+    responses: { 200: { description: "The device as it is now", schema: one } },
+  }, async ({ context, principal, params }) => ({
+    status: 200,
+    body: { device: await enableDevice(context.chat, principal, params.id) },
+  }));
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { checkDeviceSecret } from "../lib/auth/devices.ts";
 import { Topics } from "../mqtt-bridge/topics.ts";
 import { testApp } from "../testing/app.ts";
@@ -24,6 +24,8 @@ Deno.test("a device gets credentials once, that are worth something", strict, as
   assertEquals(rotated.status, 200);
   assertNotEquals(rotated.body.mqtt.password, mqtt.password);
   assertEquals(await checkDeviceSecret(deviceKey, device.id, 2, rotated.body.mqtt.password), true);
+  assertEquals(rotated.body.mqtt.username, `${device.id}.2`);
+  assertEquals(rotated.body.mqtt.clientId, device.id);
   for (const read of [path, "/v1/devices"]) {
     const { text } = await app.request("GET", read, ada);
     assertEquals(text.includes("password"), false);
@@ -90,4 +92,55 @@ Deno.test("deviceTopics() are those that the bridge knows", () => {
     requests: topics.requests(device),
     responses: topics.responses(device),
   });
+});
+
+Deno.test("a rotation with grace keeps two secrets, and can be repeated", strict, async () => {
+  await using app = await testApp();
+  const ada = await app.register("ada");
+  const { device } = (await app.request("POST", "/v1/devices", { ...ada, body: { name: "Lamp" } }))
+    .body;
+  const path = `/v1/devices/${device.id}`;
+  const rotate = (body?: unknown) => app.request("POST", `${path}/rotate`, { ...ada, body });
+  const first = (await rotate({ graceSeconds: 600 })).body;
+  const shownUntil = Date.parse(first.device.formerSecretUntil);
+  assert(shownUntil > Date.now() + 300_000 && shownUntil < Date.now() + 900_000);
+  assertEquals(first.mqtt.username, `${device.id}.2`);
+  const again = (await rotate({ graceSeconds: 3600 })).body;
+  assertEquals(again.mqtt, first.mqtt, "the answer may have been lost");
+  assert(Date.parse(again.device.formerSecretUntil) > shownUntil);
+  assertEquals((await app.request("GET", path, ada)).body.device, again.device);
+  const last = (await rotate({ graceSeconds: 0 })).body;
+  assertEquals(last.mqtt.username, `${device.id}.3`);
+  assertEquals("formerSecretUntil" in last.device, false);
+  for (const graceSeconds of [-1, 604_801, 1.5, "60", null]) {
+    assertEquals((await rotate({ graceSeconds })).status, 400);
+  }
+  assertEquals((await rotate({ grace: 1 })).status, 400);
+});
+
+Deno.test("disabling a device shows, and enabling it takes that back", strict, async () => {
+  await using app = await testApp();
+  const [ada, eve] = [await app.register("ada"), await app.register("eve")];
+  const { device } = (await app.request("POST", "/v1/devices", { ...ada, body: { name: "Lamp" } }))
+    .body;
+  const path = `/v1/devices/${device.id}`;
+  const disabled = await app.request("POST", `${path}/disable`, ada);
+  assertEquals(disabled.status, 200);
+  assert(Date.parse(disabled.body.device.disabledAt) <= Date.now() + 60_000);
+  assertEquals((await app.request("POST", `${path}/disable`, ada)).body, disabled.body);
+  assertEquals((await app.request("GET", "/v1/devices", ada)).body.items, [disabled.body.device]);
+  const rename = { ...ada, body: { name: "Old lamp" } };
+  assertEquals((await app.request("PATCH", path, rename)).body.device.name, "Old lamp");
+  for (const action of ["disable", "enable"]) {
+    assertEquals((await app.request("POST", `${path}/${action}`, eve)).status, 404);
+  }
+  for (let i = 0; i < 2; i++) {
+    const { body } = await app.request("POST", `${path}/enable`, ada);
+    assertEquals(body.device, { ...device, name: "Old lamp" });
+  }
+  await app.request("POST", `${path}/disable`, ada);
+  assertEquals((await app.request("DELETE", path, ada)).status, 204);
+  for (const action of ["disable", "enable", "rotate"]) {
+    assertEquals((await app.request("POST", `${path}/${action}`, ada)).status, 404);
+  }
 });

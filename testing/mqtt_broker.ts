@@ -2,6 +2,7 @@
  * The two brokers that devices and the bridge are tested against, with the same few devices known
  * to both: the embedded one, and a real Mosquitto with the shipped configuration.
  */
+import { deviceLogins, type DeviceSecrets } from "../lib/auth/devices.ts";
 import type { Provisioning } from "../mqtt-bridge/bridge.ts";
 import { Connection } from "../mqtt-bridge/connection.ts";
 import { startBroker } from "../mqtt-bridge/broker.ts";
@@ -32,8 +33,8 @@ export function passwordOf(id: string, generation = 1): string {
 export interface BrokerKind {
   name: string;
   service: Service;
-  /** `generationOf` answers for devices that the embedded broker was not told of. */
-  start(generationOf?: (id: string) => Promise<number | undefined>): Promise<TestBroker>;
+  /** `secretsOf` answers for devices that the embedded broker was not told of. */
+  start(secretsOf?: (id: string) => Promise<DeviceSecrets | undefined>): Promise<TestBroker>;
 }
 
 /** Both kinds of broker. */
@@ -45,7 +46,7 @@ export async function brokerKinds(): Promise<BrokerKind[]> {
 }
 
 async function startEmbedded(
-  generationOf: (id: string) => Promise<number | undefined> = () => Promise.resolve(undefined),
+  secretsOf: (id: string) => Promise<DeviceSecrets | undefined> = () => Promise.resolve(undefined),
 ): Promise<TestBroker> {
   const known = new Set<string>();
   const broker = await startBroker({
@@ -53,9 +54,11 @@ async function startEmbedded(
     port: freePort(),
     prefix: "confab/",
     log: createLog("silent"),
-    async authenticate(id, password) {
-      const generation = known.has(id) ? 1 : await generationOf(id);
-      return generation !== undefined && password === passwordOf(id, generation);
+    async authenticate(id, password, username) {
+      const secrets = known.has(id) ? FIRST_SECRET : await secretsOf(id);
+      if (secrets === undefined) return false;
+      const login = deviceLogins(id, secrets).find((one) => one.username === username);
+      return login !== undefined && password === passwordOf(id, login.generation);
     },
   });
   return {
@@ -81,7 +84,7 @@ async function startReal(): Promise<TestBroker> {
       secretOf: ({ id, generation }) => Promise.resolve(passwordOf(id, generation)),
     },
     async addDevice(id = newId()) {
-      await withDynamicSecurity(bridge, (dynsec) => dynsec.ensure(credential(id)));
+      await withDynamicSecurity(bridge, (dynsec) => dynsec.apply([credential(id)]));
       return id;
     },
     async crash() {
@@ -92,7 +95,8 @@ async function startReal(): Promise<TestBroker> {
   };
 }
 
-const credential = (id: string) => ({ id, generation: 1, disabled: false });
+const FIRST_SECRET = { generation: 1, plainGeneration: 1 };
+const credential = (id: string) => ({ id, ...FIRST_SECRET, disabled: false });
 
 /** Lets `run` administer a Mosquitto over a connection of its own. */
 export async function withDynamicSecurity<T>(

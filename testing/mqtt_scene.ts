@@ -2,6 +2,7 @@
  * A whole MQTT side for tests: a database with the real actions, one of the brokers, and bridges
  * that are started and stopped at will.
  */
+import { deviceUsername } from "../lib/auth/devices.ts";
 import type { Principal } from "../lib/auth/principal.ts";
 import { bridgeStore, deviceActions } from "../lib/chat/bridge.ts";
 import { liveDevice } from "../lib/chat/devices.ts";
@@ -40,7 +41,7 @@ export class MqttScene implements AsyncDisposable {
 
   static async start(kind: BrokerKind): Promise<MqttScene> {
     const chat = await chatScene();
-    const broker = await kind.start(async (id) => (await liveDevice(chat.chat, id))?.generation);
+    const broker = await kind.start((id) => liveDevice(chat.chat, id));
     const owner = await newPrincipal(chat.db);
     const made = await createRoom(chat.chat, owner, {
       name: "R",
@@ -97,21 +98,29 @@ export class MqttScene implements AsyncDisposable {
     await setMember(this.chat.chat, this.owner, this.room, device.id, "member");
   }
 
+  /** Connects a device, if the broker admits it now. */
+  connectOnce(
+    { id }: Principal,
+    { generation = 1, ...options }: { version?: 4 | 5; clean?: boolean; generation?: number } = {},
+  ): Promise<TestDevice> {
+    return TestDevice.connect({
+      url: this.broker.url,
+      username: deviceUsername(id, { generation, plainGeneration: 1 }),
+      clientId: id,
+      password: passwordOf(id, generation),
+      ...options,
+    });
+  }
+
   /** Connects a device, as soon as the broker knows it, and subscribes to all it may read. */
   async connect(
     device: Principal,
     options: { version?: 4 | 5; clean?: boolean; generation?: number } = {},
   ): Promise<TestDevice> {
     const { id } = device;
-    const password = passwordOf(id, options.generation);
     let connected: TestDevice | undefined;
     await until("the broker admits the device", async () => {
-      connected = await TestDevice.connect({
-        url: this.broker.url,
-        username: id,
-        password,
-        ...options,
-      }).catch(() => undefined);
+      connected = await this.connectOnce(device, options).catch(() => undefined);
       return connected !== undefined;
     });
     const down = [topics.events(id, "+"), topics.head(id, "+"), topics.receipts(id)];

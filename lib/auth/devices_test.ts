@@ -1,6 +1,13 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { newId } from "../ids.ts";
-import { checkDeviceSecret, deviceSecret } from "./devices.ts";
+import {
+  checkDeviceLogin,
+  checkDeviceSecret,
+  deviceOfUsername,
+  deviceSecret,
+  type DeviceSecrets,
+  deviceUsername,
+} from "./devices.ts";
 import { generateKeys, loadKeys } from "./keys.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
@@ -40,3 +47,45 @@ Deno.test("checkDeviceSecret() accepts the secret and nothing else", strict, asy
   ];
   for (const each of wrong) assertEquals(await checkDeviceSecret(deviceKey, id, 3, each), false);
 });
+
+Deno.test("deviceUsername() is the plain id for one generation", strict, () => {
+  const id = newId();
+  assertEquals(deviceUsername(id, { generation: 1, plainGeneration: 1 }), id);
+  assertEquals(deviceUsername(id, { generation: 2, plainGeneration: 1 }), `${id}.2`);
+  assertEquals(deviceUsername(id, { generation: 7, plainGeneration: 7 }), id);
+  for (const username of [id, `${id}.1`, `${id}.2`, `${id}.4294967295`]) {
+    assertEquals(deviceOfUsername(username), id, username);
+  }
+  const others = ["", "bridge", id.toUpperCase(), `${id}.`, `${id}.0`, `${id}.02`, `${id}.2.3`];
+  for (
+    const username of [...others, `${id}.x`, `${id}-2`, `${id} `, `${id}.12345678901`, `.${id}`]
+  ) {
+    assertEquals(deviceOfUsername(username), undefined, username);
+  }
+});
+
+Deno.test(
+  "checkDeviceLogin() accepts each good secret under its own username",
+  strict,
+  async () => {
+    const { deviceKey } = await loadKeys(await generateKeys());
+    const id = newId();
+    const check = async (secrets: DeviceSecrets, username: string, generation: number) =>
+      await checkDeviceLogin(deviceKey, id, secrets, {
+        username,
+        password: await deviceSecret(deviceKey, id, generation),
+      });
+    const both = { generation: 2, plainGeneration: 1, former: { generation: 1 } };
+    assert(await check(both, id, 1));
+    assert(await check(both, `${id}.2`, 2));
+    assert(!await check(both, id, 2));
+    assert(!await check(both, `${id}.2`, 1));
+    assert(!await check(both, `${id}.1`, 1));
+    const after = { generation: 2, plainGeneration: 1 };
+    assert(!await check(after, id, 1));
+    assert(await check(after, `${id}.2`, 2));
+    const older = { generation: 4, plainGeneration: 4 };
+    assert(await check(older, id, 4));
+    assert(!await check(older, `${id}.4`, 4));
+  },
+);

@@ -2,6 +2,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { MessageBody, PrincipalId, RoomId, SendOk } from "../protocol.ts";
 import * as cursors from "../store/bridge.ts";
 import * as leases from "../store/bridge_lease.ts";
+import { roomsOfAny } from "../store/devices.ts";
 import type { ChatContext } from "./context.ts";
 import { liveDevice } from "./devices.ts";
 import { readLog } from "./messages.ts";
@@ -48,6 +49,7 @@ export function bridgeStore({ db }: Pick<ChatContext, "db">) {
       cursors.saveCursors(db, lease, moved),
     dropCursors: (lease: leases.LeaseKey, rooms: RoomId[]) => cursors.dropCursors(db, lease, rooms),
     devices: () => cursors.readCredentials(db),
-    device: (id: PrincipalId) => cursors.readCredential(db, id),
+    devicesOf: (ids: PrincipalId[]) => cursors.readCredentialsOf(db, ids),
+    roomsOf: (devices: PrincipalId[]) => roomsOfAny(db, devices),
   };
 }

@@ -1,3 +1,4 @@
+import { type DeviceSecrets, deviceUsername } from "../auth/devices.ts";
 import type { Principal } from "../auth/principal.ts";
 import { ConfabError } from "../errors.ts";
 import { newId } from "../ids.ts";
@@ -13,18 +14,36 @@ export interface Device {
   id: PrincipalId;
   name: string;
   createdAt: string;
+  /** It has no access until it is enabled again. */
+  disabledAt?: string;
+  /** The secret before the last rotation is good until then. */
+  formerSecretUntil?: string;
 }
 
-/** A device with the number of its secret, for those who make its credentials. */
+/** A device with its newest login, for those who make its credentials. */
 export interface DeviceWithGeneration {
   device: Device;
   generation: number;
+  username: string;
 }
 
-const MAX_DEVICES = 1000;
+/** Devices that one person may have. */
+export const MAX_DEVICES = 1000;
 
-function shown({ id, name, createdAt }: store.StoredDevice): Device {
-  return { id, name, createdAt: createdAt.toISOString() };
+function shown({ id, name, createdAt, disabledAt, former }: store.StoredDevice): Device {
+  return {
+    id,
+    name,
+    createdAt: createdAt.toISOString(),
+    ...(disabledAt === undefined ? {} : { disabledAt: disabledAt.toISOString() }),
+    ...(former === undefined ? {} : { formerSecretUntil: former.until.toISOString() }),
+  };
+}
+
+/** What is said of a device together with its newest secret. */
+export function withGeneration(device: store.StoredDevice): DeviceWithGeneration {
+  const { id, generation } = device;
+  return { device: shown(device), generation, username: deviceUsername(id, device) };
 }
 
 function found(device: store.StoredDevice | undefined): store.StoredDevice {
@@ -44,7 +63,7 @@ export async function createDevice(
     throw new ConfabError("forbidden", `One person may have at most ${MAX_DEVICES} devices`);
   }
   context.bus.revoke({ device: made.id });
-  return { device: shown(made), generation: made.generation };
+  return withGeneration(made);
 }
 
 /** The devices of `owner`. */
@@ -77,18 +96,48 @@ export async function renameDevice(
   return shown(found(await store.renameDevice(context.db, id, owner.id, name)));
 }
 
-/** Replaces a device's secret and ends its live sessions. Throws `not_found`. */
+/**
+ * Replaces a device's secret. The former one is good for `graceSeconds` more; with 0 it ends at
+ * once, and so do the live sessions. With a grace it may be repeated: while the former secret is
+ * good, the answer is the same new one. Throws `not_found`.
+ */
 export async function rotateDevice(
   context: ChatContext,
   owner: Principal,
   id: PrincipalId,
+  graceSeconds = 0,
 ): Promise<DeviceWithGeneration> {
-  const rotated = found(await store.rotateDevice(context.db, id, owner.id));
-  context.bus.revoke({ principal: id });
-  return { device: shown(rotated), generation: rotated.generation };
+  const rotated = found(await store.rotateDevice(context.db, id, owner.id, graceSeconds));
+  context.bus.revoke(graceSeconds === 0 ? { principal: id } : { device: id });
+  return withGeneration(rotated);
 }
 
-/** Ends a device: its sessions, its memberships, its credentials. Throws `not_found`. */
+/**
+ * Ends a device's access until it is enabled again: its sessions end, its sends are refused, its
+ * feed stops. It stays a member of its rooms. Throws `not_found`.
+ */
+export async function disableDevice(
+  context: ChatContext,
+  owner: Principal,
+  id: PrincipalId,
+): Promise<Device> {
+  const device = found(await store.disableDevice(context.db, id, owner.id));
+  context.bus.revoke({ principal: id });
+  return shown(device);
+}
+
+/** Gives a disabled device its access back, with the same secret. Throws `not_found`. */
+export async function enableDevice(
+  context: ChatContext,
+  owner: Principal,
+  id: PrincipalId,
+): Promise<Device> {
+  const device = found(await store.enableDevice(context.db, id, owner.id));
+  context.bus.revoke({ device: id });
+  return shown(device);
+}
+
+/** Ends a device for good: its sessions, its memberships, its credentials. Throws `not_found`. */
 export async function deleteDevice(
   context: ChatContext,
   owner: Principal,
@@ -96,21 +145,27 @@ export async function deleteDevice(
 ): Promise<void> {
   found(await store.readDevice(context.db, id, owner.id));
   for (const room of await store.roomsOf(context.db, id)) {
-    const { outcome, seq } = await deleteMember(context.db, room, id, id);
-    if (outcome === "ok") await announceChange(context, room, seq!);
+    // It leaves; one that is disabled acts no more and is removed.
+    for (const actor of [id, owner.id]) {
+      const { outcome, seq } = await deleteMember(context.db, room, actor, id);
+      if (outcome === "ok") await announceChange(context, room, seq!);
+      if (outcome === "ok" || outcome === "duplicate") break;
+    }
   }
-  if (!await store.disableDevice(context.db, id, owner.id)) throw new ConfabError("not_found");
+  if (!await store.endDevice(context.db, id, owner.id)) throw new ConfabError("not_found");
   context.bus.revoke({ principal: id });
 }
 
-/** A device's principal and secret number, for brokers and bridges; undefined when disabled. */
+/** A device's principal and which of its secrets are good; undefined when it is disabled. */
 export async function liveDevice(
   context: ChatContext,
   id: PrincipalId,
-): Promise<{ principal: Principal; generation: number } | undefined> {
+): Promise<{ principal: Principal } & DeviceSecrets | undefined> {
   const device = await store.readLiveDevice(context.db, id);
   return device && {
     principal: { id, kind: "device", name: device.name, role: "device" },
     generation: device.generation,
+    plainGeneration: device.plainGeneration,
+    ...(device.former === undefined ? {} : { former: device.former }),
   };
 }

@@ -71,6 +71,10 @@ export interface Device {
   id: string;
   name: string;
   createdAt: Timestamp;
+  /** It has no access until it is enabled again. */
+  disabledAt?: Timestamp;
+  /** The secret before the last rotation is good until then. */
+  formerSecretUntil?: Timestamp;
 }
 
 /** How a device reaches the broker; `password` is shown this one time. */

@@ -21,7 +21,11 @@ interface BridgeRoomRow extends Row {
   first_joined: number | null;
 }
 
-/** The rooms that have members which are devices, and those that have a cursor; and the epoch. */
+/**
+ * The rooms that have members which are devices, and those that have a cursor; and the epoch. A
+ * device that is disabled counts: its room's cursor goes on without it, so that it does not hear
+ * everything from its joining on again when it comes back.
+ */
 export async function readBridgeRooms(
   db: Database,
 ): Promise<{ epoch: string; rooms: StoredBridgeRoom[] }> {
@@ -33,7 +37,7 @@ export async function readBridgeRooms(
      left join (
        select m.room_id, min(m.joined_seq) as first_joined
        from members m join devices x on x.id = m.principal_id
-       join principals p on p.id = x.id and p.disabled_at is null
+       where x.deleted_at is null
        group by m.room_id) d on d.room_id = r.id
      where r.deleted_at is null and (c.room_id is not null or d.room_id is not null)) x on true`,
   );
@@ -143,30 +147,52 @@ export async function dropCursors(db: Database, lease: LeaseKey, rooms: RoomId[]
 export interface StoredCredential {
   id: PrincipalId;
   generation: number;
+  /** The generation whose username is the plain id. */
+  plainGeneration: number;
+  /** The secret before, which is good for so long by the database's clock. */
+  former?: { generation: number; endsInMs: number };
   disabled: boolean;
 }
 
 interface CredentialRow extends Row {
   id: string;
   generation: number;
+  plain_generation: number;
+  former_generation: number | null;
+  ends_in_ms: number | null;
   disabled: boolean;
 }
 
-const CREDENTIALS = `select d.id, d.generation, p.disabled_at is not null as disabled
+const CREDENTIALS =
+  `select d.id, d.generation, d.plain_generation, p.disabled_at is not null as disabled,
+    case when d.former_until > now() then d.former_generation end as former_generation,
+    (extract(epoch from d.former_until - now()) * 1000)::float8 as ends_in_ms
   from devices d join principals p on p.id = d.id`;
 
-/** The devices whose access has not ended. */
-export function readCredentials(db: Database): Promise<StoredCredential[]> {
-  return db.query<CredentialRow>(
-    `${CREDENTIALS} where p.disabled_at is null order by d.id`,
-  );
+function credentialOf(row: CredentialRow): StoredCredential {
+  const { id, generation, disabled, former_generation: former, ends_in_ms: endsInMs } = row;
+  return {
+    id,
+    generation,
+    plainGeneration: row.plain_generation,
+    ...(former === null || endsInMs === null ? {} : { former: { generation: former, endsInMs } }),
+    disabled,
+  };
 }
 
-/** One device, disabled or not; undefined when there is none. */
-export async function readCredential(
+/** The devices whose access has not ended. */
+export async function readCredentials(db: Database): Promise<StoredCredential[]> {
+  const rows = await db.query<CredentialRow>(
+    `${CREDENTIALS} where p.disabled_at is null order by d.id`,
+  );
+  return rows.map(credentialOf);
+}
+
+/** Those of these ids that are devices, disabled or not. */
+export async function readCredentialsOf(
   db: Database,
-  id: PrincipalId,
-): Promise<StoredCredential | undefined> {
-  const rows = await db.query<CredentialRow>(`${CREDENTIALS} where d.id = $1`, [id]);
-  return rows[0];
+  ids: PrincipalId[],
+): Promise<StoredCredential[]> {
+  const rows = await db.query<CredentialRow>(`${CREDENTIALS} where d.id = any ($1::uuid[])`, [ids]);
+  return rows.map(credentialOf);
 }

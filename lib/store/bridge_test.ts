@@ -6,14 +6,14 @@ import { newId } from "../ids.ts";
 import {
   dropCursors,
   readBridgeRooms,
-  readCredential,
   readCredentials,
+  readCredentialsOf,
   readDevicesAt,
   readEntriesAfter,
   saveCursors,
 } from "./bridge.ts";
 import { releaseLease, renewLease, takeLease } from "./bridge_lease.ts";
-import { createDevice } from "./devices.ts";
+import { createDevice, disableDevice, enableDevice, rotateDevice } from "./devices.ts";
 import { createRoom } from "./rooms.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
@@ -144,9 +144,10 @@ Deno.test("readCredentials() lists devices until their access ends", strict, asy
   const [a, b] = [await makeDevice(db, owner), await makeDevice(db, owner)];
   await db.query("update devices set generation = 2 where id = $1", [b]);
   await db.query("update principals set disabled_at = now() where id = $1", [a]);
-  assertEquals(await readCredentials(db), [{ id: b, generation: 2, disabled: false }]);
-  assertEquals(await readCredential(db, a), { id: a, generation: 1, disabled: true });
-  assertEquals(await readCredential(db, newId()), undefined);
+  const live = { id: b, generation: 2, plainGeneration: 1, disabled: false };
+  assertEquals(await readCredentials(db), [live]);
+  const ended = { id: a, generation: 1, plainGeneration: 1, disabled: true };
+  assertEquals(await readCredentialsOf(db, [a, newId(), owner]), [ended]);
 });
 
 Deno.test("readEntriesAfter() pages through the log", strict, async () => {
@@ -167,4 +168,33 @@ Deno.test("readEntriesAfter() pages through the log", strict, async () => {
   await db.query("update rooms set floor = 2 where id = $1", [room]);
   assertEquals(await readEntriesAfter(db, room, 0, 1), all.slice(2));
   assertEquals((await readBridgeRooms(db)).epoch, all[0]!.epoch);
+});
+
+Deno.test("readCredentials() knows the former secret until its grace is over", strict, async () => {
+  await using database = await testDatabase();
+  const { db } = database;
+  const { owner } = await makeRoom(db);
+  const device = await makeDevice(db, owner);
+  await rotateDevice(db, device, owner, 60);
+  const { former, ...rest } = (await readCredentials(db))[0]!;
+  assertEquals(rest, { id: device, generation: 2, plainGeneration: 1, disabled: false });
+  assertEquals(former!.generation, 1);
+  assert(former!.endsInMs > 30_000 && former!.endsInMs <= 60_000);
+  await db.query("update devices set former_until = now() where id = $1", [device]);
+  assertEquals((await readCredentialsOf(db, [device]))[0]?.former, undefined);
+});
+
+Deno.test("a room of a disabled device keeps its cursor, but not its feed", strict, async () => {
+  await using database = await testDatabase();
+  const { db } = database;
+  const { owner, room } = await makeRoom(db);
+  const device = await makeDevice(db, owner);
+  await join(db, room, owner, device);
+  await disableDevice(db, device, owner);
+  assertEquals((await readBridgeRooms(db)).rooms.map((one) => [one.room, one.firstJoined]), [
+    [room, 2],
+  ]);
+  assertEquals(await readDevicesAt(db, room, 2), []);
+  await enableDevice(db, device, owner);
+  assertEquals(await readDevicesAt(db, room, 2), [{ id: device, visibleFrom: 1 }]);
 });

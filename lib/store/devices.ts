@@ -1,25 +1,50 @@
 import type { Database, Row } from "../database/mod.ts";
 
-/** A device as its owner sees it; `generation` counts its secrets. */
+/** A device as its owner sees it, with which secrets are good: `generation` counts them. */
 export interface StoredDevice {
   id: string;
   name: string;
   createdAt: Date;
+  /** Its access has ended until it is enabled again. */
+  disabledAt?: Date;
   generation: number;
+  /** The generation whose username is the plain id. */
+  plainGeneration: number;
+  /** The secret before, which is good until then. */
+  former?: { generation: number; until: Date };
 }
 
-interface DeviceRow extends Row {
+/** A row with DEVICE_COLUMNS. */
+export interface DeviceRow extends Row {
   id: string;
   name: string;
   created_at: Date;
+  disabled_at: Date | null;
   generation: number;
+  plain_generation: number;
+  former_generation: number | null;
+  former_until: Date | null;
 }
 
-function deviceOf(row: DeviceRow): StoredDevice {
-  return { id: row.id, name: row.name, createdAt: row.created_at, generation: row.generation };
+/** Reads a row with DEVICE_COLUMNS. */
+export function deviceOf(row: DeviceRow): StoredDevice {
+  const { former_generation: generation, former_until: until } = row;
+  return {
+    id: row.id,
+    name: row.name,
+    createdAt: row.created_at,
+    ...(row.disabled_at === null ? {} : { disabledAt: row.disabled_at }),
+    generation: row.generation,
+    plainGeneration: row.plain_generation,
+    ...(generation === null || until === null ? {} : { former: { generation, until } }),
+  };
 }
 
-const COLUMNS = `p.id, p.name, p.created_at, d.generation`;
+/** The columns of `devices d` and its `principals p` that deviceOf() reads. */
+export const DEVICE_COLUMNS =
+  `p.id, p.name, p.created_at, p.disabled_at, d.generation, d.plain_generation,
+   case when d.former_until > now() then d.former_generation end as former_generation,
+   d.former_until`;
 
 /** Makes a device; undefined when the owner has `max` of them already, or is disabled. */
 export async function createDevice(
@@ -34,17 +59,16 @@ export async function createDevice(
        insert into principals (id, kind, role, name)
        select $1, 'device', 'device', $3
        where exists (select 1 from principals o where o.id = $2 and o.disabled_at is null)
-         and (select count(*) from devices d join principals x on x.id = d.id
-              where d.owner_id = $2 and x.disabled_at is null) < $4
-       returning id, name, created_at),
-     d as (insert into devices (id, owner_id) select p.id, $2 from p returning id, generation)
-     select ${COLUMNS} from p join d on d.id = p.id`,
+         and (select count(*) from devices x where x.owner_id = $2 and x.deleted_at is null) < $4
+       returning *),
+     d as (insert into devices (id, owner_id) select p.id, $2 from p returning *)
+     select ${DEVICE_COLUMNS} from p join d on d.id = p.id`,
     [id, owner, name, max],
   );
   return rows[0] && deviceOf(rows[0]);
 }
 
-/** The devices of an owner in the order of their ids, after the id `after`. */
+/** The devices of an owner, disabled ones too, in the order of their ids, after the id `after`. */
 export async function listDevices(
   db: Database,
   owner: string,
@@ -52,23 +76,23 @@ export async function listDevices(
   limit: number,
 ): Promise<StoredDevice[]> {
   const rows = await db.query<DeviceRow>(
-    `select ${COLUMNS} from devices d join principals p on p.id = d.id
-     where d.owner_id = $1 and p.disabled_at is null and ($2::uuid is null or d.id > $2::uuid)
+    `select ${DEVICE_COLUMNS} from devices d join principals p on p.id = d.id
+     where d.owner_id = $1 and d.deleted_at is null and ($2::uuid is null or d.id > $2::uuid)
      order by d.id limit $3`,
     [owner, after, limit],
   );
   return rows.map(deviceOf);
 }
 
-/** One device of an owner. */
+/** One device of an owner, also when it is disabled. */
 export async function readDevice(
   db: Database,
   id: string,
   owner: string,
 ): Promise<StoredDevice | undefined> {
   const rows = await db.query<DeviceRow>(
-    `select ${COLUMNS} from devices d join principals p on p.id = d.id
-     where d.id = $1 and d.owner_id = $2 and p.disabled_at is null`,
+    `select ${DEVICE_COLUMNS} from devices d join principals p on p.id = d.id
+     where d.id = $1 and d.owner_id = $2 and d.deleted_at is null`,
     [id, owner],
   );
   return rows[0] && deviceOf(rows[0]);
@@ -80,7 +104,7 @@ export async function readLiveDevice(
   id: string,
 ): Promise<StoredDevice | undefined> {
   const rows = await db.query<DeviceRow>(
-    `select ${COLUMNS} from devices d join principals p on p.id = d.id
+    `select ${DEVICE_COLUMNS} from devices d join principals p on p.id = d.id
      where d.id = $1 and p.disabled_at is null`,
     [id],
   );
@@ -96,34 +120,81 @@ export async function renameDevice(
 ): Promise<StoredDevice | undefined> {
   const rows = await db.query<DeviceRow>(
     `update principals p set name = $3 from devices d
-     where d.id = p.id and d.id = $1 and d.owner_id = $2 and p.disabled_at is null
-     returning ${COLUMNS}`,
+     where d.id = p.id and d.id = $1 and d.owner_id = $2 and d.deleted_at is null
+     returning ${DEVICE_COLUMNS}`,
     [id, owner, name],
   );
   return rows[0] && deviceOf(rows[0]);
 }
 
-/** Makes the device's secret another one. */
+/**
+ * Makes the device's secret another one; the present one stays good for `graceSeconds`. While a
+ * former one is still good, another rotation with grace makes no third: it answers with the same
+ * secret, because the answer may have been lost, and counts the grace from now on.
+ */
 export async function rotateDevice(
+  db: Database,
+  id: string,
+  owner: string,
+  graceSeconds: number,
+): Promise<StoredDevice | undefined> {
+  const rows = await db.query<DeviceRow>(
+    `update devices d set
+       generation = d.generation
+         + case when $3::integer > 0 and d.former_until > now() then 0 else 1 end,
+       former_generation = case when $3::integer = 0 then null
+         when d.former_until > now() then d.former_generation else d.generation end,
+       former_until = case when $3::integer > 0 then now() + $3::integer * interval '1 second' end
+     from principals p
+     where p.id = d.id and d.id = $1 and d.owner_id = $2 and d.deleted_at is null
+     returning ${DEVICE_COLUMNS}`,
+    [id, owner, graceSeconds],
+  );
+  return rows[0] && deviceOf(rows[0]);
+}
+
+/** Ends a device's access until enableDevice(); once more changes nothing. */
+export async function disableDevice(
   db: Database,
   id: string,
   owner: string,
 ): Promise<StoredDevice | undefined> {
   const rows = await db.query<DeviceRow>(
-    `update devices d set generation = d.generation + 1 from principals p
-     where p.id = d.id and d.id = $1 and d.owner_id = $2 and p.disabled_at is null
-     returning ${COLUMNS}`,
+    `update principals p set disabled_at = coalesce(p.disabled_at, now()) from devices d
+     where d.id = p.id and d.id = $1 and d.owner_id = $2 and d.deleted_at is null
+     returning ${DEVICE_COLUMNS}`,
+    [id, owner],
+  );
+  return rows[0] && deviceOf(rows[0]);
+}
+
+/** Gives a disabled device its access back; to one that is not disabled it does nothing. */
+export async function enableDevice(
+  db: Database,
+  id: string,
+  owner: string,
+): Promise<StoredDevice | undefined> {
+  const rows = await db.query<DeviceRow>(
+    // The lock makes it see a deletion that is under way, which changes the same row first.
+    `with d as materialized (
+       select x.* from devices x join principals o on o.id = x.owner_id
+       where x.id = $1 and x.owner_id = $2 and x.deleted_at is null and o.disabled_at is null
+       for update of x)
+     update principals p set disabled_at = null from d where d.id = p.id
+     returning ${DEVICE_COLUMNS}`,
     [id, owner],
   );
   return rows[0] && deviceOf(rows[0]);
 }
 
 /** Ends a device's access for good; its messages stay. True when there was one. */
-export async function disableDevice(db: Database, id: string, owner: string): Promise<boolean> {
+export async function endDevice(db: Database, id: string, owner: string): Promise<boolean> {
   const rows = await db.query(
-    `update principals p set disabled_at = now() from devices d
-     where d.id = p.id and d.id = $1 and d.owner_id = $2 and p.disabled_at is null
-     returning p.id`,
+    `with d as (
+       update devices x set deleted_at = now()
+       where x.id = $1 and x.owner_id = $2 and x.deleted_at is null returning x.id)
+     update principals p set disabled_at = coalesce(p.disabled_at, now()) from d
+     where p.id = d.id returning p.id`,
     [id, owner],
   );
   return rows.length > 0;
@@ -134,6 +205,15 @@ export async function roomsOf(db: Database, principal: string): Promise<string[]
   const rows = await db.query<{ room_id: string }>(
     `select room_id from members where principal_id = $1 order by room_id`,
     [principal],
+  );
+  return rows.map((row) => row.room_id);
+}
+
+/** The rooms that any of these principals is a member of. */
+export async function roomsOfAny(db: Database, principals: string[]): Promise<string[]> {
+  const rows = await db.query<{ room_id: string }>(
+    `select distinct room_id from members where principal_id = any ($1::uuid[])`,
+    [principals],
   );
   return rows.map((row) => row.room_id);
 }

@@ -9,9 +9,11 @@ export interface AclOptions {
 }
 
 /**
- * The ACL file of Mosquitto: `%u` is the username, which is the device's id. It is read before
- * the dynamic security plugin, which decides what the file does not allow; its defaults must
- * therefore all be `deny` (see `dynsec.ts`).
+ * The ACL file of Mosquitto: `%c` is the client id, which is the device's id. (The username is not
+ * always: two secrets of one device have two usernames.) So every account must be bound to its
+ * client id, as the clients that the bridge makes are. The file is read before the dynamic security
+ * plugin, which decides what the file does not allow; its defaults must therefore all be `deny` (see
+ * `dynsec.ts`).
  */
 export function aclFile({ prefix, bridgeUser }: AclOptions): string {
   const lines = (verb: string, device: string, patterns: readonly string[]) =>
@@ -25,8 +27,8 @@ export function aclFile({ prefix, bridgeUser }: AclOptions): string {
     "topic readwrite $CONTROL/dynamic-security/#",
     "",
     "# Every device, under its own id only.",
-    ...lines("pattern write", "%u", UP),
-    ...lines("pattern read", "%u", DOWN),
+    ...lines("pattern write", "%c", UP),
+    ...lines("pattern read", "%c", DOWN),
     "",
   ].join("\n");
 }

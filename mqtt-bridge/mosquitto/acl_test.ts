@@ -17,5 +17,5 @@ Deno.test("aclFile() uses the prefix and the bridge's user everywhere", () => {
   assertEquals(file.includes("confab/"), false);
   assertEquals(file.match(/^user /gm)?.length, 1);
   assertEquals(file.includes("user me\n"), true);
-  assertEquals(file.includes("pattern write site/a/d/%u/rooms/+/send\n"), true);
+  assertEquals(file.includes("pattern write site/a/d/%c/rooms/+/send\n"), true);
 });
