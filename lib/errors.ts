@@ -49,6 +49,8 @@ export const ERRORS = {
   too_many_rooms: { status: 409, title: "Too many rooms are joined on this connection" },
   payload_too_large: { status: 413, title: "The payload is too large" },
   unsupported_media_type: { status: 415, title: "Send application/json" },
+  claim_pending: { status: 409, title: "Nobody has approved the device yet", retryAfter: 5 },
+  claim_expired: { status: 410, title: "The code has expired or was used; begin again" },
   request_timeout: { status: 408, title: "The body did not arrive in time" },
   upgrade_required: { status: 426, title: "This is a WebSocket endpoint" },
   rate_limited: { status: 429, title: "Too many requests", retryAfter: 1 },

@@ -21,7 +21,7 @@ test("every public error has a code in snake case, an HTTP error status and a se
 test("what asks to come back later says after how many seconds", () => {
   for (const code of codes) {
     const { retryAfter } = new ConfabError(code);
-    const waits = ERRORS[code].status === 429 || ERRORS[code].status === 503;
+    const waits = [429, 503].includes(ERRORS[code].status) || code === "claim_pending";
     assertEquals(retryAfter !== undefined && retryAfter > 0, waits, code);
   }
 });

@@ -13,6 +13,7 @@ import { nameSchema } from "../lib/schemas.ts";
 import { device } from "./account_responses.ts";
 import type { Api } from "./api.ts";
 import { credentialsOf, requireBroker, withAccess } from "./device_access.ts";
+import { claimRoutes } from "./device_claims.ts";
 import { idParams, pageOf, pageQuery } from "./params.ts";
 import { listOf } from "./responses.ts";
 
@@ -29,6 +30,7 @@ const tag = "Devices";
 export function deviceRoutes(api: Api): void {
   credentialRoutes(api);
   accessRoutes(api);
+  claimRoutes(api);
   api.add({
     method: "GET",
     path: "/v1/devices",
