@@ -2,7 +2,7 @@
 import type { DialectName } from "./dialects.ts";
 import { answerJobs } from "./lines.ts";
 import { type AwaitJob, awaitMessages } from "./load_await.ts";
-import { type LoadDevice, MqttDevices, type MqttSendsJob } from "./load_mqtt.ts";
+import { type LoadDevice, MqttDevices, type MqttPaceJob, type MqttSendsJob } from "./load_mqtt.ts";
 import { overload, type OverloadJob } from "./load_overload.ts";
 import { pace, type PaceJob } from "./load_pace.ts";
 import { type ChatterJob, Rooms, type Seat } from "./load_rooms.ts";
@@ -27,6 +27,7 @@ export type LoadJob =
   | ChatterJob
   | RideJob
   | StormJob
+  | MqttPaceJob
   | MqttSendsJob;
 
 let tolerant = false;
@@ -83,5 +84,7 @@ await answerJobs(async (job: LoadJob) => {
       return await riders.storm(job);
     case "mqtt-sends":
       return await devices.sends(job);
+    case "mqtt-pace":
+      return await devices.pace(job);
   }
 });

@@ -1,4 +1,5 @@
 import { type IPublishPacket, type Packet, parser } from "mqtt-packet";
+import { atRate } from "./at_rate.ts";
 import { inParallel } from "./in_parallel.ts";
 import { Latencies } from "./latencies.ts";
 import { mqttConnect, mqttPuback, mqttPublish, mqttSubscribe } from "./mqtt_frames.ts";
@@ -19,6 +20,13 @@ export interface LoadDevice {
 export interface MqttSendsJob {
   do: "mqtt-sends";
   inFlight: number;
+  ms: number;
+}
+
+/** The devices in turn publish `perSecond` messages together for `ms`, whatever comes back. */
+export interface MqttPaceJob {
+  do: "mqtt-pace";
+  perSecond: number;
   ms: number;
 }
 
@@ -77,6 +85,10 @@ export class MqttDevices implements Receiving {
     for (const device of this.#devices) for (let i = 0; i < inFlight; i++) this.#send(device);
     await new Promise((resolve) => setTimeout(resolve, ms));
     this.#open = false;
+    return await this.#result(start, wrong);
+  }
+
+  async #result(start: number, wrong: number): Promise<MqttSends> {
     const all = () => this.#sentAt.size === 0;
     await until("every receipt came", all, DRAIN_MS).catch(() => {});
     const missing = this.#sentAt.size;
@@ -87,6 +99,17 @@ export class MqttDevices implements Receiving {
       p50Ms: this.#latencies.percentile(50),
       p99Ms: this.#latencies.percentile(99),
     };
+  }
+
+  /** The open loop: latencies count from when a message was due. */
+  async pace({ perSecond, ms }: MqttPaceJob): Promise<MqttSends> {
+    this.#latencies = new Latencies();
+    const wrong = this.wrong;
+    const start = performance.now();
+    await atRate(perSecond * ms / 1000, perSecond, (number, dueAt) => {
+      this.#send(this.#devices[number % this.#devices.length]!, dueAt);
+    });
+    return await this.#result(start, wrong);
   }
 
   close(): void {
@@ -154,10 +177,10 @@ export class MqttDevices implements Receiving {
     this.onEvents(seq, seq);
   }
 
-  #send(device: Device): void {
+  #send(device: Device, at = performance.now()): void {
     const number = ++this.#sent;
     const clientId = `m${number}`;
-    this.#sentAt.set(clientId, { at: performance.now(), device });
+    this.#sentAt.set(clientId, { at, device });
     const payload = JSON.stringify({ text: TEXT, clientId });
     write(device, mqttPublish(device.send, payload, number % 65535 + 1));
   }

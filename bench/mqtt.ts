@@ -48,6 +48,13 @@ async function inbound(context: BenchContext, kind: Kind): Promise<Figure[]> {
     () => metered(pins, server, load, () => load.ask<MqttSends>(job)),
   );
   const used = runs.map((run) => run.used);
+  const perSecond = pick(1000, 500, 50);
+  const pace = { do: "mqtt-pace", perSecond, ms: pick(5000, 1000, 200) };
+  const paced = durable ? [] : await repeat(
+    context,
+    `MQTT ${what}, ${count(perSecond)} messages/s`,
+    () => load.ask<MqttSends>(pace),
+  );
   const of = (value: (one: MqttSends) => number) => runs.map(({ result }) => value(result));
   return [
     figure(`${what}: committed, with a receipt`, "messages/s", of((one) => one.perSecond), {
@@ -57,6 +64,21 @@ async function inbound(context: BenchContext, kind: Kind): Promise<Figure[]> {
     figure(`${what}: publish → receipt p50`, "ms", of((one) => one.p50Ms)),
     figure(`${what}: publish → receipt p99`, "ms", of((one) => one.p99Ms)),
     figure(`${what}: without a receipt`, "", of((one) => one.wrong), { goal: { atMost: 0 } }),
+    ...(durable ? [] : latencies(`${what}, ${count(perSecond)} messages/s: publish → receipt`, {
+      paced,
+      p99AtMost: 50,
+    })),
+  ];
+}
+
+function latencies(
+  what: string,
+  { paced, p99AtMost }: { paced: { p50Ms: number; p99Ms: number }[]; p99AtMost: number },
+): Figure[] {
+  const goal = { atMost: p99AtMost };
+  return [
+    figure(`${what} p50`, "ms", paced.map((one) => one.p50Ms)),
+    figure(`${what} p99`, "ms", paced.map((one) => one.p99Ms), { goal }),
   ];
 }
 
@@ -65,8 +87,31 @@ export const mqttOut: Bench = async (context) => {
   if (await leaveOut(context, "MQTT out")) return [];
   const figures: Figure[] = [];
   for (const kind of BROKERS) figures.push(...await outbound(context, kind));
-  return figures;
+  return [...figures, ...await largeRoom(context)];
 };
+
+/** One room with many devices, and people who say something now and then. */
+async function largeRoom(context: BenchContext): Promise<Figure[]> {
+  const { scene, pins, pick } = context;
+  const people = await scene.people(8);
+  const room = await scene.room(people);
+  const devices = await devicesIn(context, Array.from({ length: pick(1000, 200, 4) }, () => room));
+  await scene.delivered(room);
+  await using broker = await startBridgeBroker(pins.services, false);
+  await using stage = await openStage(context, bridgeEnvironment(broker));
+  const { load, port } = stage;
+  await load.ask({ do: "devices", port: broker.port, devices, to: "events" });
+  await load.ask({ do: "connect", port, tokens: tokensOf(people) });
+  const open = { do: "pace", room, perSecond: 10, ms: pick(5000, 1000, 500) };
+  const what = `out, one room with ${count(devices.length)} devices, 10 messages/s`;
+  const paced = await repeat(context, `MQTT ${what}`, () => load.ask<Paced>(open));
+  return [
+    ...latencies(`${what}: send → device`, { paced, p99AtMost: 500 }),
+    figure(`${what}: missing or repeated`, "", paced.map(({ wrong }) => wrong), {
+      goal: { atMost: 0 },
+    }),
+  ];
+}
 
 async function outbound(context: BenchContext, kind: Kind): Promise<Figure[]> {
   const { scene, pins, pick } = context;

@@ -30,6 +30,8 @@ export interface Scene extends AsyncDisposable {
   rooms(members: Person[][]): Promise<string[]>;
   /** New devices in these rooms, which the first of people() owns, with their passwords. */
   devices(rooms: string[]): Promise<{ id: string; password: string }[]>;
+  /** Leaves the bridge as if it had delivered everything in a room so far. */
+  delivered(room: string): Promise<void>;
   /** Statements that the database has executed so far, up to about a second ago. */
   statements(): Promise<number>;
 }
@@ -118,9 +120,18 @@ export async function openScene(pins: Pins, log: (line: string) => void): Promis
     room: async (members) => (await rooms([members]))[0]!,
     rooms,
     devices: (of) => insertDevices(db, keys.deviceKey, known[0]!.id, of),
+    delivered: (room) => skipEntries(db, room),
     statements: () => countStatements(db),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+async function skipEntries(db: Database, room: string): Promise<void> {
+  await db.query(
+    `insert into bridge_cursors (room_id, seq) select id, head from rooms where id = $1
+     on conflict (room_id) do update set seq = excluded.seq`,
+    [room],
+  );
 }
 
 async function insertRooms(db: Database, members: Person[][]): Promise<string[]> {
