@@ -1,6 +1,7 @@
 import type { SessionTokens, User } from "../../lib/client/mod.ts";
 import { startChat } from "./chat.ts";
 import type { Chat } from "./chat.ts";
+import { claimedIn, openClaimDialog } from "./claim_dialog.ts";
 import { connectionBanner } from "./connection_banner.ts";
 import { conversation } from "./conversation.ts";
 import type { Conversation } from "./conversation.ts";
@@ -27,6 +28,7 @@ export function chatView(tokens: SessionTokens, me: User): { element: HTMLElemen
   );
   const shown = new Shown(chat, view, place);
   addEventListener("hashchange", () => shown.follow(), { signal: ended.signal });
+  followClaims(chat, ended.signal);
   shortcuts(chat, () => shown.room, ended.signal);
   chat.directory.on("changed", () => shown.follow());
   chat.directory.on("evicted", (listed) => notice(`You are no longer in ${roomName(listed)}.`));
@@ -42,6 +44,19 @@ export function chatView(tokens: SessionTokens, me: User): { element: HTMLElemen
       chat.client.close();
     },
   };
+}
+
+/** Asks for a device's code when the address says so (`#claim`, `#claim=CODE`), once. */
+function followClaims(chat: Chat, signal: AbortSignal): void {
+  const follow = async () => {
+    const code = claimedIn(location.hash);
+    if (code === undefined) return;
+    history.replaceState(null, "", "#/");
+    if (!chat.directory.loaded) await chat.directory.refresh();
+    if (!signal.aborted) openClaimDialog(chat, { code });
+  };
+  addEventListener("hashchange", () => void follow(), { signal });
+  void follow();
 }
 
 /** The room on the right hand side, or on a phone the one in front of the list. */

@@ -33,6 +33,18 @@ export function deviceCommands({ mqtt }: DeviceAnswer, room: string): DeviceComm
   };
 }
 
+/**
+ * All that a device needs to connect, as the JSON text of its QR code:
+ * `{url: "mqtt://host:port", clientId, username, password, prefix}`; `mqtts` means TLS.
+ */
+export function accessText({ mqtt }: DeviceAnswer): string {
+  const { host, port, tls, clientId, username, password, topics } = mqtt;
+  const address = host.includes(":") ? `[${host}]` : host;
+  const prefix = /^(.*\/|)d\//.exec(topics.send ?? "confab/d/")?.[1] ?? "";
+  const url = `${tls ? "mqtts" : "mqtt"}://${address}:${port}`;
+  return JSON.stringify({ url, clientId, username, password, prefix });
+}
+
 /** Left alone where a shell needs no quotes. */
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

@@ -1,12 +1,12 @@
-import type { Device, DeviceAnswer } from "../../lib/client/mod.ts";
+import type { Device } from "../../lib/client/mod.ts";
 import { avatar } from "./avatar.ts";
 import type { Chat } from "./chat.ts";
-import { deviceCommands } from "./device_commands.ts";
+import { openClaimDialog } from "./claim_dialog.ts";
+import { deviceAccessView } from "./device_access_view.ts";
 import type { ListedRoom } from "./directory.ts";
 import { roomName } from "./directory.ts";
 import { openDialog } from "./dialog.ts";
 import { element, fill } from "./element.ts";
-import { icon } from "./icon.ts";
 import { attempt } from "./notice.ts";
 import { problemText } from "./problem_text.ts";
 import { field } from "./sign_in.ts";
@@ -19,6 +19,15 @@ export function openDeviceDialog(chat: Chat, listed: ListedRoom, added: () => vo
     class: "button button-primary",
     "data-testid": "create-device",
   }, "Create and add");
+  const claim = element("button", {
+    type: "button",
+    class: "button",
+    "data-testid": "claim-device",
+    onclick: () => {
+      dialog.close();
+      openClaimDialog(chat, { room, claimed: added });
+    },
+  }, "Enter a code …");
   const form = element(
     "form",
     { class: "stack", novalidate: true },
@@ -29,7 +38,7 @@ export function openDeviceDialog(chat: Chat, listed: ListedRoom, added: () => vo
     ),
     field("Device name", { name: "name", maxlength: "80", "data-testid": "device-name" }),
     problem,
-    element("div", { class: "dialog-actions" }, submit),
+    element("div", { class: "dialog-actions" }, claim, submit),
   );
   form.onsubmit = async (event) => {
     event.preventDefault();
@@ -41,7 +50,8 @@ export function openDeviceDialog(chat: Chat, listed: ListedRoom, added: () => vo
     submit.disabled = true;
     try {
       const made = await chat.client.rest.createDevice({ name });
-      showAccess(dialog.body, made, room);
+      fill(dialog.body, ...deviceAccessView(made, room));
+      dialog.body.querySelector<HTMLElement>("[data-testid=copy]")?.focus();
       await attempt(() => chat.client.rest.putMember(room, made.device.id, "member"));
       added();
     } catch (error) {
@@ -83,76 +93,5 @@ async function offerKnown(
   body.append(
     element("h3", { class: "dialog-part" }, "Or one of your devices"),
     element("ul", { class: "results" }, ...rows),
-  );
-}
-
-function showAccess(body: HTMLElement, made: DeviceAnswer, room: string): void {
-  const { subscribe, publish } = deviceCommands(made, room);
-  const { mqtt } = made;
-  fill(
-    body,
-    element(
-      "p",
-      { class: "callout", role: "status" },
-      icon("warning"),
-      element(
-        "span",
-        {},
-        element("strong", {}, "Copy this now. "),
-        "The password is shown this one time and cannot be shown again.",
-      ),
-    ),
-    command("Write into the room", publish, "device-publish"),
-    command("Listen to the room", subscribe, "device-subscribe"),
-    !mqtt.clientIdSuffix && element(
-      "p",
-      { class: "muted" },
-      "This broker lets a device connect once: stop one command before you run the other.",
-    ),
-    element(
-      "details",
-      {},
-      element("summary", {}, "For other MQTT clients"),
-      facts([
-        ["Host", `${mqtt.host}:${mqtt.port}${mqtt.tls ? " (TLS)" : ""}`],
-        ["Client id", mqtt.clientId],
-        ["Username", mqtt.username],
-        ["Password", mqtt.password],
-        ...Object.entries(mqtt.topics).map(([name, topic]): [string, string] => [name, topic]),
-      ]),
-    ),
-  );
-  body.querySelector<HTMLElement>("[data-testid=copy]")?.focus();
-}
-
-function command(label: string, line: string, testid: string): HTMLElement {
-  const copy = element(
-    "button",
-    {
-      type: "button",
-      class: "button",
-      "data-testid": "copy",
-      "aria-label": `Copy: ${label}`,
-      onclick: async () => {
-        const copied = await attempt(() => navigator.clipboard.writeText(line).then(() => true));
-        if (copied) fill(copy, icon("check"), "Copied");
-      },
-    },
-    icon("copy"),
-    "Copy",
-  );
-  return element(
-    "section",
-    { class: "command" },
-    element("header", {}, element("h3", {}, label), copy),
-    element("pre", { tabindex: 0 }, element("code", { "data-testid": testid }, line)),
-  );
-}
-
-function facts(rows: [string, string][]): HTMLElement {
-  return element(
-    "dl",
-    { class: "facts" },
-    ...rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
   );
 }
