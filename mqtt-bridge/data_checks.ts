@@ -1,0 +1,76 @@
+import { type DataCheck, dataCheck } from "../lib/data_schema.ts";
+import { ConfabError } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import type { PrincipalId, RoomId } from "../lib/protocol.ts";
+import type { DeviceMessage } from "./payload.ts";
+import type { BridgeActions } from "./ports.ts";
+
+interface Known {
+  check: DataCheck | undefined;
+  /** Milliseconds of performance.now(). */
+  until: number;
+}
+
+const TTL_MS = 30_000;
+const MAX_DEVICES = 2000;
+
+/** Holds the data of devices' messages against the schemas that their owners have set. */
+export class DataChecks {
+  readonly #known = new Map<PrincipalId, Known>();
+
+  constructor(
+    private readonly actions: Pick<BridgeActions, "dataSchema" | "usedClientIds">,
+    private readonly log: Log,
+  ) {}
+
+  /**
+   * For each message why it is refused, or undefined. One that was stored before the schema changed
+   * is let through: its repeat is answered with its receipt.
+   */
+  async refusals(
+    device: PrincipalId,
+    room: RoomId,
+    messages: DeviceMessage[],
+  ): Promise<(ConfabError | undefined)[]> {
+    if (messages.every(({ body }) => body.data === undefined)) return messages.map(() => undefined);
+    const check = await this.#check(device);
+    const wrong = messages.map(({ body }) =>
+      body.data === undefined ? undefined : check?.(body.data)
+    );
+    const keys = messages.filter((_, i) => wrong[i] !== undefined).map(({ clientId }) => clientId);
+    if (keys.length === 0) return messages.map(() => undefined);
+    const used = new Set(await this.actions.usedClientIds(device, room, keys));
+    return messages.map(({ clientId }, i) => {
+      if (wrong[i] === undefined || used.has(clientId)) return undefined;
+      return new ConfabError("schema_violation", wrong[i]);
+    });
+  }
+
+  /** The device has changed: ask again. */
+  forget(device: PrincipalId): void {
+    this.#known.delete(device);
+  }
+
+  async #check(device: PrincipalId): Promise<DataCheck | undefined> {
+    const known = this.#known.get(device);
+    if (known !== undefined && known.until > performance.now()) return known.check;
+    const check = this.#read(device, await this.actions.dataSchema(device));
+    this.#known.delete(device);
+    this.#known.set(device, { check, until: performance.now() + TTL_MS });
+    if (this.#known.size > MAX_DEVICES) this.#known.delete(this.#known.keys().next().value!);
+    return check;
+  }
+
+  /** A stored schema that this version does not take says nothing. */
+  #read(
+    device: PrincipalId,
+    schema: Awaited<ReturnType<BridgeActions["dataSchema"]>>,
+  ): DataCheck | undefined {
+    try {
+      return schema === null ? undefined : dataCheck(schema);
+    } catch (error) {
+      this.log.warn("The schema of a device's data cannot be read", { device, error });
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { getDataSchema, setDataSchema } from "../lib/chat/data_schemas.ts";
+import { metadata } from "../lib/entry_schemas.ts";
+import { dataSchemaSchema } from "../lib/schemas.ts";
+import type { Api } from "./api.ts";
+import { idParams } from "./params.ts";
+
+const body = z.strictObject({ schema: dataSchemaSchema.nullable() });
+const answer = z.object({
+  schema: metadata.nullable().meta({ description: "null: the device may send any data" }),
+});
+const common = { path: "/v1/devices/{id}/schema", tag: "Devices", access: "signed-in" } as const;
+
+/** What the data of a device's messages must look like. */
+export function dataSchemaRoutes(api: Api): void {
+  api.add({
+    ...common,
+    method: "GET",
+    name: "getDataSchema",
+    summary: "The JSON Schema of a device's data",
+    params: idParams,
+    responses: { 200: { description: "The schema", schema: answer } },
+  }, async ({ context, principal, params }) => ({
+    status: 200,
+    body: { schema: await getDataSchema(context.chat, principal, params.id) },
+  }));
+  api.add({
+    ...common,
+    method: "PUT",
+    name: "setDataSchema",
+    summary: "Say what the data of a device must look like",
+    description: "A JSON Schema (draft 2020-12) without patterns, formats, references and " +
+      "`uniqueItems`. `data` in the device's messages that does not follow it is refused with " +
+      "`schema_violation`; text is not looked at. null removes it.",
+    params: idParams,
+    body,
+    example: {
+      schema: {
+        type: "object",
+        properties: { celsius: { type: "number" } },
+        required: ["celsius"],
+      },
+    },
+    responses: { 200: { description: "The schema as it is now", schema: answer } },
+  }, async ({ context, principal, params, body }) => {
+    await setDataSchema(context.chat, principal, params.id, body.schema);
+    return { status: 200, body: { schema: body.schema } };
+  });
+}
