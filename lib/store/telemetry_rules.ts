@@ -1,0 +1,174 @@
+import type { Database, Row } from "../database/mod.ts";
+import type { MessageBody, PrincipalId, ReadingValue, RoomId, TelemetryRule } from "../protocol.ts";
+
+/** A rule with what is known of its state. */
+export interface StoredRule {
+  room: RoomId;
+  device: PrincipalId;
+  rule: TelemetryRule;
+  /** Names this definition: another one under the same id has another. */
+  uid: string;
+  /** Counts the changes of the state. */
+  version: number;
+  fired: boolean;
+  /** The last value that became a message. */
+  value: number | null;
+  /** Readings that digests have told of. */
+  seen: number;
+  /** The message of this version, unless it is known to be stored. */
+  pending: MessageBody | null;
+}
+
+/** A rule about time that is to be looked at, and what is known of its metric. */
+export interface DueRule extends StoredRule {
+  /** Its time has come; otherwise it is here for its pending message. */
+  due: boolean;
+  /** The latest reading; null: there is none. */
+  latest: { value: ReadingValue; at: Date; count: number } | null;
+  /** Seconds since a reading came; null: none ever did. */
+  quiet: number | null;
+  /** Seconds until the next interval of a digest begins. */
+  nextIn: number;
+}
+
+/** The state of a rule as it shall be, unless it is another than `version` by now. */
+export interface RuleChange {
+  uid: string;
+  version: number;
+  fired: boolean;
+  value: number | null;
+  seen: number;
+  /** Seconds from now; null: as it is. */
+  dueIn: number | null;
+  pending: MessageBody | null;
+}
+
+interface RuleRow extends Row {
+  room: string;
+  device: string;
+  id: string;
+  definition: Omit<TelemetryRule, "id">;
+  uid: string;
+  version: number;
+  fired: boolean;
+  value: number | null;
+  seen: number;
+  pending: MessageBody | null;
+}
+
+const COLUMNS = `t.room_id as room, t.device_id as device, t.id, t.definition, t.uid, t.version,
+  t.fired, t.value, t.seen, t.pending`;
+
+function ruleOf(row: RuleRow): StoredRule {
+  const { room, device, id, definition, uid, version, fired, value, seen, pending } = row;
+  return { room, device, rule: { id, ...definition }, uid, version, fired, value, seen, pending };
+}
+
+/** The rules of devices in rooms, in their order; no check of who asks. */
+export async function readRules(
+  db: Database,
+  pairs: { room: RoomId; device: PrincipalId }[],
+): Promise<StoredRule[]> {
+  const rows = await db.query<RuleRow>(
+    `select ${COLUMNS} from unnest($1::uuid[], $2::uuid[]) x(room, device)
+     join telemetry_rules t on t.room_id = x.room and t.device_id = x.device
+     order by t.room_id, t.device_id, t.position`,
+    [pairs.map(({ room }) => room), pairs.map(({ device }) => device)],
+  );
+  return rows.map(ruleOf);
+}
+
+/** Replaces the rules of a device in a room, see `put_telemetry_rules`; answers its outcome. */
+export async function putRules(
+  db: Database,
+  room: RoomId,
+  actor: PrincipalId,
+  device: PrincipalId,
+  rules: TelemetryRule[],
+): Promise<string> {
+  const rows = await db.query<{ outcome: string }>(
+    `select put_telemetry_rules($1, $2, $3, $4::jsonb) as outcome`,
+    [room, actor, device, JSON.stringify(rules)],
+  );
+  return rows[0]!.outcome;
+}
+
+/** Up to `most` rules whose time has come, and up to `most` with a pending message. */
+export async function readDueRules(db: Database, most: number): Promise<DueRule[]> {
+  const rows = await db.query<
+    RuleRow & {
+      due: boolean;
+      latest_value: ReadingValue | null;
+      latest_at: Date | null;
+      count: number | null;
+      quiet: number | null;
+      next_in: number;
+    }
+  >(
+    `select ${COLUMNS}, coalesce(t.due_at <= clock_timestamp(), false) as due,
+       l.value as latest_value, l.at as latest_at, l.count,
+       extract(epoch from clock_timestamp() - l.stored_at)::float8 as quiet,
+       extract(epoch from date_bin(s.span, clock_timestamp(), timestamptz 'epoch') + s.span
+         - clock_timestamp())::float8 as next_in
+     from telemetry_rules t
+     join members m on m.room_id = t.room_id and m.principal_id = t.device_id
+     join principals p on p.id = t.device_id and p.disabled_at is null
+     join rooms r on r.id = t.room_id and r.deleted_at is null
+     cross join lateral (
+       select make_interval(secs => coalesce((t.definition ->> 'seconds')::float8, 1)) as span) s
+     left join telemetry_latest l on l.room_id = t.room_id and l.device_id = t.device_id
+       and l.metric = t.definition ->> 'metric'
+     where t.uid in (
+       (select y.uid from telemetry_rules y
+        where y.due_at is not null and y.due_at <= clock_timestamp() order by y.due_at limit $1)
+       union
+       (select y.uid from telemetry_rules y where y.pending is not null order by y.uid limit $1))`,
+    [most],
+  );
+  return rows.map((row) => ({
+    ...ruleOf(row),
+    due: row.due,
+    latest: row.latest_value === null
+      ? null
+      : { value: row.latest_value, at: row.latest_at!, count: row.count! },
+    quiet: row.quiet,
+    nextIn: row.next_in,
+  }));
+}
+
+/** Stores states of rules; answers with the uids of those that nobody had changed before. */
+export async function saveRules(db: Database, changes: RuleChange[]): Promise<string[]> {
+  const rows = await db.query<{ uid: string }>(
+    `update telemetry_rules t set version = t.version + 1, fired = x.fired, value = x.value,
+       seen = x.seen, pending = x.pending::jsonb,
+       due_at = case when x.due_in is null then t.due_at
+         else clock_timestamp() + make_interval(secs => x.due_in) end
+     from unnest($1::uuid[], $2::bigint[], $3::boolean[], $4::float8[], $5::bigint[],
+       $6::float8[], $7::text[]) x(uid, version, fired, value, seen, due_in, pending)
+     where t.uid = x.uid and t.version = x.version and t.pending is null
+     returning t.uid`,
+    [
+      changes.map(({ uid }) => uid),
+      changes.map(({ version }) => version),
+      changes.map(({ fired }) => fired),
+      changes.map(({ value }) => value),
+      changes.map(({ seen }) => seen),
+      changes.map(({ dueIn }) => dueIn),
+      changes.map(({ pending }) => pending === null ? null : JSON.stringify(pending)),
+    ],
+  );
+  return rows.map(({ uid }) => uid);
+}
+
+/** The messages of these versions are stored, or never will be. */
+export async function settleRules(
+  db: Database,
+  settled: { uid: string; version: number }[],
+): Promise<void> {
+  await db.query(
+    `update telemetry_rules t set pending = null
+     from unnest($1::uuid[], $2::bigint[]) x(uid, version)
+     where t.uid = x.uid and t.version = x.version`,
+    [settled.map(({ uid }) => uid), settled.map(({ version }) => version)],
+  );
+}

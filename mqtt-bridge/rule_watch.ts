@@ -1,0 +1,185 @@
+import type { Principal } from "../lib/auth/principal.ts";
+import type { Log } from "../lib/log.ts";
+import type { RoomId } from "../lib/protocol.ts";
+import { mayPass } from "./passing.ts";
+import type { BridgeActions } from "./ports.ts";
+import { judge, judgeTime, numberOf, readingMessage, type Verdict } from "./reading_rules.ts";
+import type { PublishedReading } from "./telemetry_payload.ts";
+import type { DueRule, RuleChange, StoredRule, TelemetryLane } from "./telemetry_ports.ts";
+
+/** A rule as this bridge follows it. */
+export interface WatchedRule extends StoredRule {
+  /** A change is on its way to the database, or its message to the room: nothing else is judged. */
+  busy: boolean;
+  /** The change that is not in the database yet. */
+  change: RuleChange | undefined;
+  /** The newest reading that came while it was busy. */
+  next: PublishedReading | undefined;
+}
+
+/** What watching rules needs. */
+export interface RuleWatchOptions {
+  lane: Pick<TelemetryLane, "dueRules" | "saveRules" | "settleRules">;
+  actions: Pick<BridgeActions, "send">;
+  /** A device as who it speaks; undefined when it is disabled. */
+  principal(id: string): Promise<Principal | undefined>;
+  /** Seconds for which the bridge has listened without a pause. */
+  heardFor(): number;
+  /** Somebody else has changed the rule: what is known of its device is outdated. */
+  onChanged(rule: WatchedRule): void;
+  onStored(room: RoomId, seq: number): void;
+  log: Log;
+}
+
+/** Rules that may wait for the database at once; of others the next reading decides. */
+const MAX_WAITING = 2000;
+const PAGE = 200;
+const MAX_PAGES = 10;
+
+/**
+ * Makes messages of readings by the rules. First the new state of a rule is stored together with
+ * its message, then the message is sent, under a client id that follows from both, then the
+ * message is taken from the rule. So a bridge that takes over at any point neither repeats nor
+ * forgets one. A rule makes at most one message a second.
+ */
+export class RuleWatch {
+  /** Those with a change that is to be stored, by uid. */
+  readonly #waiting = new Map<string, WatchedRule>();
+  /** Those whose messages are in the database and not settled, by uid. */
+  readonly #sending = new Map<string, WatchedRule>();
+
+  constructor(private readonly o: RuleWatchOptions) {}
+
+  /** The rules of a device as they are stored now, with what is known here of those before. */
+  adopt(stored: StoredRule[], before: readonly WatchedRule[] = []): WatchedRule[] {
+    return stored.map((one) => {
+      const known = before.find(({ uid }) => uid === one.uid);
+      if (known !== undefined && (known.change !== undefined || known.version > one.version)) {
+        return known;
+      }
+      const rule: WatchedRule = {
+        ...one,
+        busy: one.pending !== null,
+        change: undefined,
+        next: known?.next,
+      };
+      if (rule.busy) {
+        this.#sending.set(rule.uid, rule);
+        return rule;
+      }
+      this.#sending.delete(rule.uid); // another bridge has sent it
+      this.#resume(rule);
+      return rule;
+    });
+  }
+
+  /** Judges a reading of the rule's metric. */
+  offer(rule: WatchedRule, reading: PublishedReading): void {
+    const value = numberOf(reading.value);
+    if (value === undefined) return;
+    if (rule.busy) {
+      rule.next = reading;
+      return;
+    }
+    const verdict = judge(rule.rule, rule, value);
+    if (verdict === undefined || this.#waiting.size >= MAX_WAITING) return;
+    rule.busy = true;
+    rule.change = changeOf(rule, verdict, reading);
+    this.#waiting.set(rule.uid, rule);
+  }
+
+  /** Stores what has changed, looks at the rules whose time has come, and sends messages. */
+  async round(): Promise<void> {
+    await this.#saveWaiting();
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const due = await this.o.lane.dueRules(PAGE);
+      if (due.length === 0) break;
+      const [pending, timed] = [
+        due.filter((one) => one.pending !== null),
+        due.filter((one) => one.pending === null && one.due),
+      ];
+      const all = await this.#send(pending);
+      await this.#saveTimed(timed);
+      if (!all) break; // the next round tries again
+    }
+  }
+
+  async #saveWaiting(): Promise<void> {
+    const rules = [...this.#waiting.values()];
+    if (rules.length === 0) return;
+    const saved = new Set(await this.o.lane.saveRules(rules.map(({ change }) => change!)));
+    for (const rule of rules) {
+      const { fired, value, pending } = rule.change!;
+      this.#waiting.delete(rule.uid);
+      rule.change = undefined;
+      if (!saved.has(rule.uid)) {
+        this.o.onChanged(rule);
+        continue;
+      }
+      Object.assign(rule, { fired, value, pending, version: rule.version + 1 });
+      if (pending === null) this.#release(rule);
+      else this.#sending.set(rule.uid, rule);
+    }
+  }
+
+  async #saveTimed(due: DueRule[]): Promise<void> {
+    if (due.length === 0) return;
+    const heardFor = this.o.heardFor();
+    await this.o.lane.saveRules(due.map((one) => {
+      const { fired, seen, dueIn, message } = judgeTime(one, heardFor);
+      const { uid, version, value } = one;
+      return { uid, version, fired, value, seen, dueIn, pending: message };
+    }));
+  }
+
+  /** False when one could not be sent, in a way that may pass. */
+  async #send(pending: DueRule[]): Promise<boolean> {
+    const outcomes = await Promise.all(pending.map((one) => this.#sendOne(one)));
+    const settled = pending.filter((_, i) => outcomes[i]);
+    if (settled.length > 0) await this.o.lane.settleRules(settled);
+    for (const { uid } of settled) {
+      const rule = this.#sending.get(uid);
+      this.#sending.delete(uid);
+      if (rule !== undefined) this.#release(rule);
+    }
+    return settled.length === pending.length;
+  }
+
+  /** True when nothing more is to be done about it. */
+  async #sendOne({ uid, version, room, device, rule, pending }: DueRule): Promise<boolean> {
+    try {
+      const sender = await this.o.principal(device);
+      if (sender === undefined) return true;
+      const clientId = `rule:${uid}:${version}`;
+      const [sent] = await this.o.actions.send(sender, room, [{ clientId, body: pending! }]);
+      if (sent?.status === "rejected") throw sent.reason;
+      if (sent !== undefined) this.o.onStored(room, sent.value.seq);
+      return true;
+    } catch (error) {
+      if (mayPass(error, 1, 3)) return false;
+      this.o.log.warn("A rule's message was refused", { room, device, rule: rule.id, error });
+      return true;
+    }
+  }
+
+  #release(rule: WatchedRule): void {
+    rule.busy = false;
+    rule.pending = null;
+    this.#resume(rule);
+  }
+
+  #resume(rule: WatchedRule): void {
+    const { next } = rule;
+    rule.next = undefined;
+    if (next !== undefined) this.offer(rule, next);
+  }
+}
+
+function changeOf(
+  { uid, version, seen, rule }: WatchedRule,
+  { fired, value, tell }: Verdict,
+  reading: PublishedReading,
+): RuleChange {
+  const pending = tell ? readingMessage(rule, reading.value, reading.at) : null;
+  return { uid, version, fired, value, seen, dueIn: null, pending };
+}

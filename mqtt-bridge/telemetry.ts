@@ -1,0 +1,200 @@
+import { pause } from "../lib/backoff.ts";
+import { ConfabError } from "../lib/errors.ts";
+import type { Rate } from "../lib/limits/mod.ts";
+import type { Log } from "../lib/log.ts";
+import type { RoomId } from "../lib/protocol.ts";
+import { TELEMETRY } from "../lib/telemetry.ts";
+import { within } from "../lib/within.ts";
+import type { RoomWork } from "./device_work.ts";
+import type { KnownDevices } from "./known_devices.ts";
+import type { BridgeActions } from "./ports.ts";
+import { type BufferBounds, ReadingBuffer } from "./reading_buffer.ts";
+import { ReadingQuota } from "./reading_quota.ts";
+import { ReadingStore } from "./reading_store.ts";
+import { RuleWatch } from "./rule_watch.ts";
+import { type PublishedReading, readReadings } from "./telemetry_payload.ts";
+import type { TelemetryLane } from "./telemetry_ports.ts";
+import { type Source, TelemetrySources } from "./telemetry_sources.ts";
+
+/** Why readings were dropped. */
+export type DropReason = "quota" | "metrics" | "memory" | "refused";
+
+/** How readings are taken. */
+export interface TelemetryOptions {
+  lane: TelemetryLane;
+  /** Readings per device. */
+  rate: Rate;
+  /** Counts readings that were stored, and those that were dropped. */
+  meter?: { stored(readings: number): void; dropped(readings: number, why: DropReason): void };
+  /** What may wait in memory. */
+  bounds?: BufferBounds;
+  /** How often readings are stored. Default 1,000. */
+  everyMs?: number;
+}
+
+interface Surroundings {
+  actions: Pick<BridgeActions, "send">;
+  devices: Pick<KnownDevices, "principal">;
+  onStored(room: RoomId, seq: number): void;
+  log: Log;
+  /** The term is over. */
+  signal: AbortSignal;
+}
+
+const FINISH_MS = 1000;
+
+/**
+ * What devices measure. A publish counts as taken as soon as its readings are in memory, from where
+ * they are stored about once a second: a process that dies loses the last second of telemetry.
+ */
+export class Telemetry {
+  readonly #buffer: ReadingBuffer;
+  readonly #store: ReadingStore;
+  readonly #quota: ReadingQuota;
+  readonly #sources: TelemetrySources;
+  readonly #rules: RuleWatch;
+  #listensSince: number | undefined;
+  #failing = false;
+
+  constructor(private readonly t: TelemetryOptions, private readonly o: Surroundings) {
+    const { lane } = t;
+    this.#buffer = new ReadingBuffer(t.bounds);
+    this.#quota = new ReadingQuota(t.rate);
+    this.#rules = new RuleWatch({
+      lane,
+      actions: o.actions,
+      principal: (id) => o.devices.principal(id),
+      heardFor: () =>
+        this.#listensSince === undefined ? 0 : (performance.now() - this.#listensSince) / 1000,
+      onChanged: (rule) => this.#sources.expire(rule),
+      onStored: o.onStored,
+      log: o.log,
+    });
+    this.#sources = new TelemetrySources(lane, this.#rules);
+    this.#store = new ReadingStore({
+      lane,
+      onGone: (pair) => this.#sources.gone(pair),
+      meter: t.meter,
+      log: o.log,
+    });
+  }
+
+  /** What waits in memory to be stored. */
+  get waiting(): { metrics: number; buckets: number } {
+    const { metrics, buckets } = this.#buffer.size;
+    return {
+      metrics: metrics + this.#store.size.metrics,
+      buckets: buckets + this.#store.size.buckets,
+    };
+  }
+
+  /** Takes a publish; throws ConfabError when it is refused. */
+  async accept({ device: { id: device }, room, delivery }: RoomWork): Promise<void> {
+    // First, as it may fail and be called again
+    const source = await this.#sources.get({ room, device });
+    const read = source.member
+      ? attempt(() => readReadings(delivery.payload, Date.now()))
+      : absent();
+    // What is refused counts, too: it is answered with an error.
+    const count = Array.isArray(read) ? read.length : 1;
+    if (!this.#quota.take(device, count)) {
+      this.#drop(source, count, "quota");
+      return this.#quota.refuse(device, "rate_limited");
+    }
+    if (!Array.isArray(read)) throw read;
+    if (!named(source, read)) {
+      this.#drop(source, count, "metrics");
+      return this.#quota.refuse(device, "too_many_metrics");
+    }
+    for (const reading of read) this.#take(source, reading);
+  }
+
+  /** Stores readings, shows them, and follows the rules, until the term is over. */
+  async run(): Promise<void> {
+    const rounds = this.#rounds();
+    await over(this.o.signal);
+    await within(FINISH_MS, rounds.then(() => this.#storeAll()));
+  }
+
+  /** Devices are heard from now on, or not any more. */
+  listens(now: boolean): void {
+    this.#listensSince = now ? this.#listensSince ?? performance.now() : undefined;
+  }
+
+  /** What is known of a device is outdated. */
+  forget(device: string): void {
+    this.#sources.forget(device);
+  }
+
+  #take({ room, device, rules }: Source, reading: PublishedReading): void {
+    const dropped = this.#buffer.add(room, device, reading);
+    if (dropped > 0) this.t.meter?.dropped(dropped, "memory");
+    for (const rule of rules) {
+      if (rule.rule.metric === reading.metric) this.#rules.offer(rule, reading);
+    }
+  }
+
+  #drop({ room, device, member }: Source, count: number, why: DropReason): void {
+    this.t.meter?.dropped(count, why);
+    if (member) this.#buffer.drop(room, device, count);
+  }
+
+  async #rounds(): Promise<void> {
+    const { signal } = this.o;
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      await this.#round();
+      await pause(Math.max(0, startedAt + (this.t.everyMs ?? 1000) - performance.now()), signal);
+    }
+  }
+
+  /** What is left from before, and what has come since. */
+  async #storeAll(): Promise<void> {
+    await this.#store.flush(this.#buffer);
+    await this.#store.flush(this.#buffer);
+  }
+
+  async #round(): Promise<void> {
+    try {
+      await this.#store.flush(this.#buffer);
+      await this.#sources.refresh();
+      await this.#rules.round();
+      if (this.#failing) this.o.log.info("Readings are stored again");
+      this.#failing = false;
+    } catch (error) {
+      const passes = error instanceof ConfabError && error.code === "unavailable";
+      if (!passes) this.o.log.error("Readings could not be worked on", { error });
+      else if (!this.#failing) this.o.log.warn("Readings wait for the database", { error });
+      this.#failing = true;
+    }
+  }
+}
+
+function attempt<T>(work: () => T): T | Error {
+  try {
+    return work();
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function absent(): Error {
+  return new ConfabError("not_found", "The device is not in this room");
+}
+
+/** Resolves when `signal` is aborted. */
+function over(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** False when the device had too many metrics with these. */
+function named({ metrics }: Source, readings: PublishedReading[]): boolean {
+  const fresh = new Set(readings.map(({ metric }) => metric).filter((name) => !metrics.has(name)));
+  if (fresh.size === 0) return true;
+  if (metrics.size + fresh.size > TELEMETRY.metrics) return false;
+  for (const name of fresh) metrics.add(name);
+  return true;
+}
