@@ -30,6 +30,10 @@ const OTHER_VARIABLES = new Set([
   ...["TEST_DATABASE_URL", "TEST_REDIS_URL", "TEST_TEMPLATE"],
   ...["HTTPS_PORT", "HTTP_PORT", "MQTT_LISTEN_PORT", "POSTGRES_PASSWORD", "REDIS_PASSWORD"],
   ...["SITE_ADDRESS", "POSTGRES_HOST_AUTH_METHOD"],
+  // Of the examples
+  ...["HOST", "PORT", "TLS", "DEVICE", "USERNAME", "SECRET", "ROOM", "STATE"].map((name) =>
+    `CONFAB_${name}`
+  ),
 ]);
 
 async function exists(path: string): Promise<boolean> {
