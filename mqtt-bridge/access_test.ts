@@ -110,6 +110,32 @@ for (const kind of await brokerKinds()) {
     },
   );
 
+  // The embedded broker keeps none.
+  if (kind.name === "Mosquitto") {
+    testWith(kind.service, "a broker that lost everything has all credentials again", async () => {
+      await using scene = await MqttScene.start(kind);
+      const { owner, room, chat: { chat } } = scene;
+      const bridge = await startBridge(scene);
+      const [plain, rotating, disabled] = [
+        await newMember(scene, bridge),
+        await newMember(scene, bridge),
+        await newMember(scene, bridge),
+      ];
+      await rotateDevice(chat, owner, rotating.id, 600);
+      for (const device of [plain, disabled]) {
+        await using _once = await scene.connect(device);
+      }
+      await scene.broker.forget!();
+      await disableDevice(chat, owner, disabled.id);
+      await using firmware = await scene.connect(plain);
+      await using _former = await scene.connect(rotating);
+      await using _fresh = await scene.connect(rotating, { generation: 2 });
+      await assertRejects(() => scene.connectOnce(disabled), Error);
+      await firmware.publish(topics.send(plain.id, room), "after all");
+      await firmware.waitFor(topics.receipts(plain.id));
+    });
+  }
+
   testWith(kind.service, `a disabled device stores nothing (${kind.name})`, async () => {
     await using scene = await MqttScene.start(kind);
     const { owner, room, chat: { chat } } = scene;

@@ -47,7 +47,13 @@ export class BridgeSession implements Publisher {
     });
     if (o.provisioning.kind === "dynsec") {
       const { secretOf } = o.provisioning;
-      this.#dynsec = new DynamicSecurity({ publisher: this, secretOf, log, signal });
+      this.#dynsec = new DynamicSecurity({
+        publisher: this,
+        username: o.broker.username,
+        secretOf,
+        log,
+        signal,
+      });
     }
     const provisioner = this.#provisioner();
     this.#roster = new Roster({

@@ -1,15 +1,16 @@
-import { hash } from "node:crypto";
-import { deviceLogins, deviceOfUsername } from "../lib/auth/devices.ts";
+import { deviceOfUsername } from "../lib/auth/devices.ts";
 import { ConfabError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
+import { type BrokerClient, brokerClients, type SecretOf } from "./broker_clients.ts";
 import { type DynsecCommand, DynsecControl } from "./dynsec_control.ts";
 import type { DeviceCredential, Provisioner, Publisher } from "./ports.ts";
 
 /** What the provisioning of a Mosquitto works with. */
 export interface DynamicSecurityOptions {
   publisher: Publisher;
-  /** The password of a device. */
-  secretOf(device: { id: string; generation: number }): Promise<string>;
+  /** The bridge's own account at the broker. */
+  username?: string | undefined;
+  secretOf: SecretOf;
   log: Log;
   /** Nobody waits for answers any more. */
   signal?: AbortSignal;
@@ -18,23 +19,15 @@ export interface DynamicSecurityOptions {
 }
 
 /** A client as the broker lists it. */
-interface BrokerClient {
+interface ListedClient {
   username: string;
   clientid?: string;
   textname?: string;
   disabled?: boolean;
 }
 
-/** A client as it should be. */
-interface WantedClient {
-  username: string;
-  clientid: string;
-  password: string;
-  textname: string;
-}
-
 /** The broker's clients that are ours: by device, then by username. */
-type BrokerClients = Map<string, Map<string, BrokerClient>>;
+type ListedClients = Map<string, Map<string, ListedClient>>;
 
 const PAGE = 500;
 /** Of one message to the plugin: 100 of them are some 30 KB. */
@@ -51,7 +44,7 @@ const MAX_COMMANDS = 100;
  * What the broker has is read by `differing()`, and remembered: a change is one message.
  */
 export class DynamicSecurity extends DynsecControl implements Provisioner {
-  #present: BrokerClients | undefined;
+  #present: ListedClients | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: DynamicSecurityOptions) {
@@ -90,14 +83,13 @@ export class DynamicSecurity extends DynsecControl implements Provisioner {
   }
 
   /** What makes the broker's clients of a device right; nothing when they are. */
-  async #commandsFor(device: DeviceCredential, present: BrokerClients): Promise<DynsecCommand[]> {
+  async #commandsFor(device: DeviceCredential, present: ListedClients): Promise<DynsecCommand[]> {
     const clients = present.get(device.id);
     const commands: DynsecCommand[] = [];
     const wanted = new Set<string>();
-    const logins = device.disabled ? [] : deviceLogins(device.id, device);
-    for (const { username, generation } of logins) {
+    for (const fields of await brokerClients(device, this.options.secretOf)) {
+      const { username } = fields;
       wanted.add(username);
-      const fields = await this.#wantedClient(device.id, username, generation);
       const client = clients?.get(username);
       if (client === undefined) commands.push({ command: "createClient", ...fields });
       else if (!isRight(client, fields)) {
@@ -110,13 +102,6 @@ export class DynamicSecurity extends DynsecControl implements Provisioner {
       if (!wanted.has(username)) commands.push({ command: "deleteClient", username });
     }
     return commands;
-  }
-
-  async #wantedClient(id: string, username: string, generation: number): Promise<WantedClient> {
-    const password = await this.options.secretOf({ id, generation });
-    const digest = hash("sha256", `confab broker credential ${password}`).slice(0, 16);
-    const textname = `confab device, generation ${generation}, ${digest}`;
-    return { username, clientid: id, password, textname };
   }
 
   /** Sends all of them, and throws when one was refused: the others are done. */
@@ -144,17 +129,29 @@ export class DynamicSecurity extends DynsecControl implements Provisioner {
     await this.#change([{ command: "setDefaultACLAccess", acls: closed }]);
   }
 
-  async #list(): Promise<BrokerClients> {
-    const clients: BrokerClients = new Map();
+  async #list(): Promise<ListedClients> {
+    const clients: ListedClients = new Map();
+    const unbound: string[] = [];
     for (let offset = 0;; offset += PAGE) {
       const [answer] = await this.ask([
         { command: "listClients", verbose: true, count: PAGE, offset },
       ]);
-      const page = (answer?.data as { clients?: BrokerClient[] } | undefined)?.clients;
+      const page = (answer?.data as { clients?: ListedClient[] } | undefined)?.clients;
       if (page === undefined) throw new ConfabError("unavailable", "The broker lists no clients");
-      for (const client of page) keep(clients, client);
-      if (page.length < PAGE) return clients;
+      for (const client of page) {
+        keep(clients, client);
+        if (isUnbound(client, this.options.username)) unbound.push(client.username);
+      }
+      if (page.length < PAGE) break;
     }
+    if (unbound.length > 0) {
+      // The rights of the ACL file hang on the client id.
+      this.options.log.warn(
+        "Accounts of the broker without a client id of their own may act as any device",
+        { count: unbound.length, usernames: unbound.slice(0, 5) },
+      );
+    }
+    return clients;
   }
 
   /** One at a time: a list is not read while it changes. */
@@ -165,15 +162,21 @@ export class DynamicSecurity extends DynsecControl implements Provisioner {
   }
 }
 
+/** True for an account that is neither ours nor a device's and may choose its client id. */
+function isUnbound({ username, clientid, disabled }: ListedClient, own?: string): boolean {
+  if (username === own || disabled === true || (clientid ?? "") !== "") return false;
+  return deviceOfUsername(username) === undefined;
+}
+
 function isRemoval({ command }: DynsecCommand): boolean {
   return command === "deleteClient";
 }
 
-function isRight(client: BrokerClient, { textname, clientid }: WantedClient): boolean {
+function isRight(client: ListedClient, { textname, clientid }: BrokerClient): boolean {
   return client.textname === textname && client.clientid === clientid && client.disabled !== true;
 }
 
-function keep(clients: BrokerClients, { username, clientid, textname, disabled }: BrokerClient) {
+function keep(clients: ListedClients, { username, clientid, textname, disabled }: ListedClient) {
   const device = deviceOfUsername(username);
   if (device === undefined) return;
   const client = {
@@ -182,13 +185,13 @@ function keep(clients: BrokerClients, { username, clientid, textname, disabled }
     ...(textname === undefined ? {} : { textname }),
     ...(disabled === undefined ? {} : { disabled }),
   };
-  const own = clients.get(device) ?? new Map<string, BrokerClient>();
+  const own = clients.get(device) ?? new Map<string, ListedClient>();
   clients.set(device, own.set(username, client));
 }
 
 /** Remembers what a command has changed. */
-function note(clients: BrokerClients, command: DynsecCommand): void {
-  const client = command as unknown as BrokerClient;
+function note(clients: ListedClients, command: DynsecCommand): void {
+  const client = command as unknown as ListedClient;
   if (command.command === "enableClient") return;
   if (!isRemoval(command)) return keep(clients, client);
   const device = deviceOfUsername(client.username);

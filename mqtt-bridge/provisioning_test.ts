@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { deviceUsername } from "../lib/auth/devices.ts";
 import { newId } from "../lib/ids.ts";
+import { recordedLog } from "../testing/chat.ts";
 import { passwordOf, withDynamicSecurity } from "../testing/mqtt_broker.ts";
 import { TestDevice } from "../testing/mqtt_device.ts";
 import { findMosquitto, startMosquitto, type TestMosquitto } from "../testing/mosquitto.ts";
@@ -209,28 +210,52 @@ testWith(mosquitto, "credentials survive a kill -9 of the broker", async () => {
   await using _former = await connect(broker, id, 1);
 });
 
-testWith(mosquitto, "a client id is bound to its device", async () => {
+testWith(mosquitto, "a client id is bound to its device, by all its secrets", async () => {
   await using broker = await startMosquitto();
   const [a, b] = [newId(), newId()];
-  await withDynamicSecurity(bridgeOf(broker), (dynsec) => dynsec.apply([live(a), live(b)]));
+  await withDynamicSecurity(bridgeOf(broker), (dynsec) => dynsec.apply([live(a), live(b, 2, 1)]));
   await using victim = await connect(broker, a);
-  for (const clientId of [a, `${b}-x`, "confab-bridge-0"]) {
-    const stolen = { url: broker.url, username: b, password: passwordOf(b), clientId };
-    await assertRejects(() => TestDevice.connect(stolen), Error);
+  for (const clientId of [a, `${b}-x`, `${b}.2`, "confab-bridge-0", ""]) {
+    for (const [username, generation] of [[b, 1], [`${b}.2`, 2]] as const) {
+      const stolen = { url: broker.url, username, password: passwordOf(b, generation), clientId };
+      await assertRejects(() => TestDevice.connect(stolen), Error);
+    }
   }
   assert(!victim.closed);
 });
 
-for (const version of [4, 5] as const) {
+testWith(mosquitto, "accounts that may choose their client id are named in the log", async () => {
+  await using broker = await startMosquitto();
+  const device = newId();
+  const { log, lines } = recordedLog();
+  await withDynamicSecurity(bridgeOf(broker), async (dynsec) => {
+    await dynsec.apply([live(device)]);
+    assertEquals(lines, []);
+    await dynsec.ask([
+      { command: "createClient", username: "free", password: "x" },
+      { command: "createClient", username: "bound", password: "x", clientid: "bound" },
+      { command: "createClient", username: "off", password: "x" },
+      { command: "disableClient", username: "off" },
+    ]);
+    assertEquals(await dynsec.differing([live(device)]), []);
+  }, log);
+  const [line, ...others] = lines.map((line) => JSON.parse(line));
+  assertEquals([line.usernames, others], [["free"], []]);
+});
+
+for (const [version, generation] of [[4, 1], [5, 1], [5, 2]] as const) {
   testWith(
     mosquitto,
-    `Mosquitto shows and takes only a device's own topics (${version})`,
+    `Mosquitto shows and takes only a device's own topics (${version}, secret ${generation})`,
     async () => {
       await using broker = await startMosquitto();
       const [a, b, room] = [newId(), newId(), newId()];
-      await withDynamicSecurity(bridgeOf(broker), (dynsec) => dynsec.apply([live(a), live(b)]));
-      await using device = await connect(broker, a, 1, version);
-      await using other = await connect(broker, b, 1, version);
+      await withDynamicSecurity(
+        bridgeOf(broker),
+        (dynsec) => dynsec.apply([live(a, generation), live(b, generation)]),
+      );
+      await using device = await connect(broker, a, generation, version);
+      await using other = await connect(broker, b, generation, version);
       await using inside = await TestDevice.connect({
         ...bridgeOf(broker),
         clientId: "confab-bridge-0",

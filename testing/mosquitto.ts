@@ -23,6 +23,8 @@ export interface TestMosquitto extends AsyncDisposable {
   start(): Promise<void>;
   /** Ends it with this signal and waits for its end. */
   kill(signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
+  /** Starts it again without anything that it had, but with these credentials (a whole file). */
+  startAnew(credentials?: string): Promise<void>;
 }
 
 /** Looks for a Mosquitto 2 on the PATH and its dynamic security plugin. */
@@ -91,6 +93,14 @@ export async function startMosquitto(prefix = "confab/"): Promise<TestMosquitto>
       child = undefined;
     },
     async [Symbol.asyncDispose]() {
+    async startAnew(credentials = dynsecFile(bridge)) {
+      await broker.kill("SIGKILL");
+      await Deno.writeTextFile(`${dir}/dynsec.json`, credentials);
+      await Deno.remove(`${dir}/mosquitto.db`).catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
+      await broker.start();
+    },
       await broker.kill("SIGKILL");
       await Deno.remove(dir, { recursive: true });
     },

@@ -22,6 +22,8 @@ export interface TestBroker extends AsyncDisposable {
   provisioning: Provisioning;
   /** Ends the broker without warning and starts it again; only a real one can. */
   crash?(): Promise<void>;
+  /** Ends it and starts it again without anything that it knew; only a real one can. */
+  forget?(): Promise<void>;
 }
 
 /** The password of a test device. */
@@ -91,6 +93,7 @@ async function startReal(): Promise<TestBroker> {
       await mosquitto.kill("SIGKILL");
       await mosquitto.start();
     },
+    forget: () => mosquitto.startAnew(),
     [Symbol.asyncDispose]: () => mosquitto[Symbol.asyncDispose](),
   };
 }
@@ -102,6 +105,7 @@ const credential = (id: string) => ({ id, ...FIRST_SECRET, disabled: false });
 export async function withDynamicSecurity<T>(
   bridge: { url: string; username: string; password: string },
   run: (dynsec: DynamicSecurity) => Promise<T>,
+  log = createLog("silent"),
 ): Promise<T> {
   const connection = new Connection({
     ...bridge,
@@ -114,8 +118,9 @@ export async function withDynamicSecurity<T>(
   });
   const dynsec: DynamicSecurity = new DynamicSecurity({
     publisher: connection,
+    username: bridge.username,
     secretOf: ({ id, generation }) => Promise.resolve(passwordOf(id, generation)),
-    log: createLog("silent"),
+    log,
   });
   try {
     await connection.ready;
