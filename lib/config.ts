@@ -119,7 +119,7 @@ export const environment = z.object({
   LIMIT_OUTBOX_BYTES: count(1_048_576, 65536).describe("Bytes that may wait for one slow reader"),
   LIMIT_REPLAY_ENTRIES: count(1000).describe("Entries that one join replays"),
   LIMIT_PRESENCE_MEMBERS: z.coerce.number().int().min(0).max(1000).default(200)
-    .describe("People in the largest rooms that have presence; 0 turns it off"),
+    .describe("Members of the largest rooms that have presence; 0 turns it off"),
   LIMIT_LOGINS_PER_MINUTE: count(10).describe(
     "Attempts to log in per username, and ten times that per address",
   ),

@@ -42,10 +42,10 @@ export const deviceRequest = z.strictObject({
   limit: z.number().int().min(1).max(200).default(50),
 }).meta({ id: "DeviceRequest" });
 
-/** Birth and last will; a birth may be any other payload too. */
+/** Birth and last will; anything but a JSON object says nothing of whether the device is there. */
 export const deviceStatus = z.looseObject({
   online: z.boolean().meta({ description: "false in the last will" }),
-  session: z.union([z.string().min(1).max(64), z.number().int().min(0)]).exactOptional().meta({
+  session: z.union([storableString(1, 64), z.number().int().min(0)]).exactOptional().meta({
     description: "The same in the birth and the last will of one connection; a number that rises, " +
       "or a string that sorts later, with each",
   }),

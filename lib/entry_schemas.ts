@@ -101,13 +101,17 @@ export const member = z.object({ principal: publicPrincipal, role: roomRole, joi
 
 /** What is known of who is online in a room. */
 export const presenceState = z.enum(["known", "unknown", "off"]).meta({
-  description: "unknown: the nodes cannot tell each other; off: the room has more people than " +
-    "the limit `presenceMembers`",
+  description: "unknown: the nodes cannot tell each other; off: the room has more members, people " +
+    "and devices, than the limit `presenceMembers`",
 });
-/** Whether somebody in a room is connected. */
+/** Whether somebody in a room is connected; a device, whether it says so. */
 export const memberPresence = z.object({
   principal: id.meta({ description: "The id of the member" }),
   state: z.enum(["online", "offline"]),
+  unstable: z.literal(true).exactOptional()
+    .meta({ description: "Devices only: it keeps coming and going, and not each time is told" }),
+  lastSeen: timestamp.exactOptional()
+    .meta({ description: "Devices only: when it was last heard, up to 15 seconds late" }),
 }).meta({ id: "MemberPresence" });
 
 /** The settings of a room. */

@@ -99,6 +99,22 @@ export interface DeviceAlert {
   expectedSeconds?: number;
 }
 
+/** Whether a device is there, as it said itself, and what is expected of it. */
+export interface DeviceStatus {
+  device: PublicPrincipal;
+  online: boolean;
+  /** It keeps coming and going. */
+  unstable: boolean;
+  /** Since when it is online, or not; null: it never said. */
+  since: Timestamp | null;
+  /** When it was last heard, up to 15 seconds late; null: never. */
+  lastSeen: Timestamp | null;
+  /** It should be heard so often; null: nothing is expected. */
+  expectedSeconds: number | null;
+  /** It has not been heard for longer than that, and its rooms were told. */
+  silent: boolean;
+}
+
 /** A file that belongs to a message. */
 export interface Attachment {
   id: string;
@@ -174,19 +190,23 @@ export interface LogEntry {
   event: LogEvent;
 }
 
-/** Whether somebody is connected, from wherever. */
+/** Whether somebody is connected, from wherever; a device, whether it says so. */
 export interface MemberPresence {
   principal: PrincipalId;
   state: "online" | "offline";
+  /** Devices only: it keeps coming and going, and not each time is told. */
+  unstable?: true;
+  /** Devices only: when it was last heard, as known when this was told, up to 15 seconds late. */
+  lastSeen?: Timestamp;
 }
 
 /**
  * What is known of who is online in a room: `unknown` while the nodes cannot tell each other, `off`
- * in rooms with more people than the limit `presenceMembers`. Devices do not take part yet.
+ * in rooms with more members, people and devices, than the limit `presenceMembers`.
  */
 export type PresenceState = "known" | "unknown" | "off";
 
-/** Who of the people in a room is online; `items` has everybody when the state is `known`. */
+/** Who in a room is online; `items` has everybody when the state is `known`. */
 export interface RoomPresence {
   state: PresenceState;
   items: MemberPresence[];
@@ -212,7 +232,7 @@ export interface Limits {
   textBytes: number;
   dataBytes: number;
   replayEntries: number;
-  /** People in the largest rooms that have presence. */
+  /** Members of the largest rooms that have presence. */
   presenceMembers: number;
 }
 

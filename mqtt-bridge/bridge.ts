@@ -4,7 +4,7 @@ import type { Rate } from "../lib/limits/mod.ts";
 import type { Log } from "../lib/log.ts";
 import { BridgeSession } from "./bridge_session.ts";
 import { acquireLease } from "./lease.ts";
-import type { BridgeActions, BridgeStore, WatchRoom } from "./ports.ts";
+import type { BridgeActions, BridgeStore, DeviceStatuses, WatchRoom } from "./ports.ts";
 
 /** How credentials reach the broker. */
 export type Provisioning =
@@ -28,6 +28,10 @@ export interface BridgeOptions {
   rate: Rate;
   beaconSeconds: number;
   log: Log;
+  /** Where it is kept whether devices are there; without it nobody is told. */
+  statuses?: DeviceStatuses;
+  /** Default: see device_presence.ts. */
+  presenceTimes?: { heardMs?: number; dampMs?: number };
   /** Tells of new entries in a room; without it the beacon finds them. */
   watch?: WatchRoom;
   /** Default 0: names the lease and the client id. */

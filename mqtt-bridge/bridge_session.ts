@@ -3,6 +3,7 @@ import { ConfabError } from "../lib/errors.ts";
 import type { BridgeOptions } from "./bridge.ts";
 import { Connection, type Subscription } from "./connection.ts";
 import type { Delivery } from "./delivery.ts";
+import { DevicePresence } from "./device_presence.ts";
 import { EmbeddedProvisioner } from "./embedded_provisioner.ts";
 import { handlersOf } from "./handlers.ts";
 import { Inbound } from "./inbound.ts";
@@ -23,6 +24,7 @@ export class BridgeSession implements Publisher {
   readonly #over = new AbortController();
   readonly #devices: KnownDevices;
   readonly #outbound: Outbound;
+  readonly #presence: DevicePresence | undefined;
   readonly #dynsec: DynamicSecurity | undefined;
   readonly #roster: Roster;
   #connection: Connection | undefined;
@@ -45,6 +47,10 @@ export class BridgeSession implements Publisher {
       signal,
       onDeposed: () => this.#finish("deposed"),
     });
+    if (o.statuses !== undefined) {
+      const { statuses, presenceTimes } = o;
+      this.#presence = new DevicePresence({ statuses, lease, log, signal, ...presenceTimes });
+    }
     if (o.provisioning.kind === "dynsec") {
       const { secretOf } = o.provisioning;
       this.#dynsec = new DynamicSecurity({
@@ -64,7 +70,9 @@ export class BridgeSession implements Publisher {
       signal,
       onChanged: (device) => {
         this.#devices.forget(device.id);
-        if (device.disabled) this.#outbound.forget(device.id);
+        if (!device.disabled) return;
+        this.#outbound.forget(device.id);
+        this.#presence?.ended(device.id);
       },
       onReturned: async (devices) => this.#outbound.returned(await store.roomsOf(devices)),
     });
@@ -78,7 +86,7 @@ export class BridgeSession implements Publisher {
     if (stop.aborted) onStop();
     try {
       const outbound = this.#outbound.run();
-      await Promise.all([outbound, this.#roster.run(), this.#stayConnected()]);
+      await Promise.all([outbound, this.#presence?.run(), this.#roster.run(), this.#stayConnected()]);
     } finally {
       stop.removeEventListener("abort", onStop);
     }
@@ -167,12 +175,14 @@ export class BridgeSession implements Publisher {
       this.o.log.info("The bridge is connected to the MQTT broker", { term: this.lease.term });
       this.#roster.connected();
       this.#outbound.connected();
+      this.#presence?.connected();
       if (await connection.ended === "taken_over") this.#finish("taken_over");
       return true;
     } finally {
       this.#connection = undefined;
       this.#ready = false;
       this.#roster.disconnected();
+      this.#presence?.disconnected();
       gone.abort();
       this.#over.signal.removeEventListener("abort", over);
       await connection.close();
@@ -186,9 +196,10 @@ export class BridgeSession implements Publisher {
       actions,
       devices: this.#devices,
       publisher: this,
-      handlers: handlersOf(this.o),
+      handlers: handlersOf({ ...this.o, presence: this.#presence }),
       log,
       signal,
+      onHeard: (device) => this.#presence?.heard(device),
       onBirth: (device) => this.#outbound.born(device),
       onStored: (room, seq) => this.#outbound.notice(room, seq),
     });

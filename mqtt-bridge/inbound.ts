@@ -23,6 +23,8 @@ export interface InboundOptions {
   log: Log;
   /** The connection is over: what is not stored yet comes again on the next. */
   signal: AbortSignal;
+  /** A device has said something just now. */
+  onHeard?(device: string): void;
   /** A device has come: it wants to know where its rooms stand. */
   onBirth(device: string): void;
   /** The room has entries up to `seq`. */
@@ -66,23 +68,38 @@ export class Inbound {
 
   async #take(topic: UpTopic, delivery: Delivery): Promise<void> {
     const { device } = topic;
-    if (topic.kind === "status") {
-      if (isBirth(delivery.payload)) this.o.onBirth(device);
-      if (this.#work.handles("status")) return await this.#handle(topic, delivery);
-      return delivery.acknowledge();
-    }
+    if (topic.kind === "status") return await this.#status(topic, delivery);
+    if (!delivery.retained) this.o.onHeard?.(device);
     // An old one, shown again because of a new subscription.
-    if (delivery.retained && topic.kind !== "reported") return delivery.acknowledge();
+    else if (topic.kind !== "reported") return delivery.acknowledge();
     // Readings have a quota of their own.
     if (topic.kind === "telemetry") return await this.#handle(topic, delivery);
-    const grant = this.o.devices.take(device, delivery.qos);
-    if (!grant.granted) {
-      const error = new ConfabError("rate_limited", undefined, { retryAfter: grant.retryAfter });
-      return await this.#refuse(topic, delivery, error);
-    }
+    if (!await this.#mayTake(topic, delivery)) return;
     if (topic.kind === "send") return await this.#send(topic, delivery);
     if (topic.kind !== "requests") return await this.#handle(topic, delivery);
     await this.#requests.run(device, () => answerRequest(this.o, device, delivery));
+  }
+
+  /** Takes a birth or a last will. A last will is the broker's, and is never too much. */
+  async #status(topic: HandledTopic, delivery: Delivery): Promise<void> {
+    if (isBirth(delivery.payload)) {
+      if (!delivery.retained) {
+        this.o.onHeard?.(topic.device);
+        if (!await this.#mayTake(topic, delivery)) return;
+      }
+      this.o.onBirth(topic.device);
+    }
+    if (this.#work.handles("status")) return await this.#handle(topic, delivery);
+    delivery.acknowledge();
+  }
+
+  /** Takes one publish from the device's quota; false: it is refused. */
+  async #mayTake(topic: UpTopic, delivery: Delivery): Promise<boolean> {
+    const grant = this.o.devices.take(topic.device, delivery.qos);
+    if (grant.granted) return true;
+    const error = new ConfabError("rate_limited", undefined, { retryAfter: grant.retryAfter });
+    await this.#refuse(topic, delivery, error);
+    return false;
   }
 
   async #handle(topic: HandledTopic, delivery: Delivery): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Principal } from "../lib/auth/principal.ts";
+import type { Presence } from "../lib/presence/mod.ts";
 import type { LogEntry, MessageBody, PrincipalId, RoomId, SendOk } from "../lib/protocol.ts";
 
 /** What devices can do, as the bridge calls it. Every call ends within its own deadline. */
@@ -75,6 +76,47 @@ export interface BridgeStore {
   devicesOf(ids: PrincipalId[]): Promise<DeviceCredential[]>;
   /** The rooms that any of these devices is in. */
   roomsOf(devices: PrincipalId[]): Promise<RoomId[]>;
+}
+
+/** What became of what a device said of itself, and what is so now. */
+export interface SaidStatus {
+  outcome: "born" | "gone" | "same" | "ignored" | "unknown";
+  online: boolean;
+  /** Names the present stay of a device that is online. */
+  stay: string | null;
+  /** It keeps coming and going. */
+  unstable: boolean;
+}
+
+/** A device that has said that it is there. */
+export interface OnlineDevice {
+  device: PrincipalId;
+  stay: string;
+  unstable: boolean;
+}
+
+/** What the bridge keeps of whether devices are there. Every call ends within its own deadline. */
+export interface DeviceStatuses {
+  /** Where the others see it; undefined: presence is turned off. */
+  readonly presence: Presence | undefined;
+  /** Tells the others to look at these. */
+  hint(devices: PrincipalId[]): void;
+  /** Takes a birth or a last will; said again it changes nothing. Throws ConfabError. */
+  say(
+    device: PrincipalId,
+    said: { online: boolean; session?: number | string },
+    heard: boolean,
+  ): Promise<SaidStatus>;
+  /** Devices that are online, in the order of their ids after `after`. */
+  online(after: PrincipalId | null, limit: number): Promise<OnlineDevice[]>;
+  /**
+   * Stores when devices were heard while the lease holds; false: it does not. `listeningMs`: for so
+   * long everything was heard, up to now, and all of it is stored with this call.
+   */
+  saveHeard(
+    lease: LeaseHold,
+    heard: { devices: { device: PrincipalId; agoMs: number }[]; listeningMs?: number },
+  ): Promise<boolean>;
 }
 
 /** Calls `onHead` when `room` may have entries up to `head`, until the result is called. */

@@ -1,6 +1,7 @@
 import { checkDeviceLogin, deviceSecret } from "../lib/auth/devices.ts";
 import type { Bus } from "../lib/bus/mod.ts";
 import { bridgeStore, deviceActions } from "../lib/chat/bridge.ts";
+import { deviceStatuses } from "../lib/chat/device_presence.ts";
 import { liveDevice } from "../lib/chat/devices.ts";
 import { ConfigError } from "../lib/config.ts";
 import type { Services } from "../lib/services.ts";
@@ -30,6 +31,7 @@ export async function startBridgeRole(services: BridgeServices): Promise<BridgeR
     prefix: config.mqtt.prefix,
     actions: deviceActions(chat),
     store: bridgeStore(chat),
+    statuses: deviceStatuses(chat, { shown: config.limits.presenceMembers > 0 }),
     provisioning: provisioningOf(services, embedded),
     rate: { perSecond: config.limits.sendsPerSecond, burst: config.limits.sendBurst },
     beaconSeconds: config.beaconSeconds,

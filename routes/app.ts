@@ -5,6 +5,7 @@ import { admit } from "./admission.ts";
 import { Api } from "./api.ts";
 import { authRoutes } from "./auth.ts";
 import type { AppEnv, RouteContext } from "./context.ts";
+import { devicePresenceRoutes } from "./device_presence.ts";
 import { deviceRoutes } from "./devices.ts";
 import { docsRoutes } from "./docs.ts";
 import { protect } from "./headers.ts";
@@ -46,6 +47,7 @@ export function createApi(context: RouteContext): Api {
   presenceRoutes(api);
   messageRoutes(api);
   deviceRoutes(api);
+  devicePresenceRoutes(api);
   healthRoutes(api, context);
   liveRoutes(api, context.live);
   docsRoutes(api, context);

@@ -10,10 +10,11 @@ export function presenceRoutes(api: Api): void {
     path: "/v1/rooms/{room}/presence",
     name: "getPresence",
     tag: "Members",
-    summary: "Who of the people in a room is online",
+    summary: "Who in a room is online, people and devices",
     description: "For members. Whoever closes the last connection stays online for 10 seconds, " +
-      "whoever was on a server that died for up to 45. Read it when a room is opened and after every " +
-      "reconnect; the signal `presence` tells what changes.",
+      "whoever was on a server that died for up to 45; a device is online from its birth to its last " +
+      "will. Read it when a room is opened and after every reconnect; the signal `presence` tells " +
+      "what changes.",
     access: "signed-in",
     params: roomParams,
     responses: { 200: { description: "As far as it is known", schema: roomPresenceSchema } },

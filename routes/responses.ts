@@ -51,11 +51,11 @@ export const messagePage = z.object({ messages: z.array(message), ...page })
 /** Log entries, oldest first. */
 export const logPage = z.object({ entries: z.array(logEntry), ...page }).meta({ id: "LogPage" });
 
-/** Who of the people in a room is online. */
+/** Who in a room is online. */
 export const roomPresence = z.object({
   state: presenceState,
   items: z.array(memberPresence).meta({
-    description: "Everybody who is no device; empty unless `known`",
+    description: "Everybody, people and devices; empty unless `known`",
   }),
 }).meta({ id: "RoomPresence" });
 

@@ -31,7 +31,7 @@ const limits = z.object({
   textBytes: count,
   dataBytes: count,
   replayEntries: count.meta({ description: "Entries that one join replays at most" }),
-  presenceMembers: count.meta({ description: "People in the largest rooms that have presence" }),
+  presenceMembers: count.meta({ description: "Members of the largest rooms that have presence" }),
 }).meta({ id: "Limits" });
 
 /** Where a room stands when it is joined, on a socket or a stream. */

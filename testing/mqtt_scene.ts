@@ -5,6 +5,7 @@
 import { deviceUsername } from "../lib/auth/devices.ts";
 import type { Principal } from "../lib/auth/principal.ts";
 import { bridgeStore, deviceActions } from "../lib/chat/bridge.ts";
+import { deviceStatuses } from "../lib/chat/device_presence.ts";
 import { liveDevice } from "../lib/chat/devices.ts";
 import { setMember } from "../lib/chat/members.ts";
 import { sendMessage } from "../lib/chat/messages.ts";
@@ -17,8 +18,11 @@ import { Topics } from "../mqtt-bridge/topics.ts";
 import { type ChatScene, chatScene, newDevice, newPrincipal } from "./chat.ts";
 import { checkDeviceMessage } from "./documented_frames.ts";
 import { type BrokerKind, passwordOf, type TestBroker } from "./mqtt_broker.ts";
-import { TestDevice } from "./mqtt_device.ts";
+import { type DeviceOptions, TestDevice } from "./mqtt_device.ts";
 import { until } from "./until.ts";
+
+/** How a device of the scene connects. */
+type Connecting = Pick<DeviceOptions, "version" | "clean" | "will"> & { generation?: number };
 
 /** The topics of the tests. */
 export const topics = new Topics("confab/");
@@ -63,6 +67,7 @@ export class MqttScene implements AsyncDisposable {
       prefix: topics.prefix,
       actions: deviceActions(chat),
       store: bridgeStore(chat),
+      statuses: deviceStatuses(chat, { shown: true }),
       provisioning: this.broker.provisioning,
       rate: { perSecond: 10_000, burst: 10_000 },
       beaconSeconds: 0.2,
@@ -101,7 +106,7 @@ export class MqttScene implements AsyncDisposable {
   /** Connects a device, if the broker admits it now. */
   connectOnce(
     { id }: Principal,
-    { generation = 1, ...options }: { version?: 4 | 5; clean?: boolean; generation?: number } = {},
+    { generation = 1, ...options }: Connecting = {},
   ): Promise<TestDevice> {
     return TestDevice.connect({
       url: this.broker.url,
@@ -115,7 +120,7 @@ export class MqttScene implements AsyncDisposable {
   /** Connects a device, as soon as the broker knows it, and subscribes to all it may read. */
   async connect(
     device: Principal,
-    options: { version?: 4 | 5; clean?: boolean; generation?: number } = {},
+    options: Connecting = {},
   ): Promise<TestDevice> {
     const { id } = device;
     let connected: TestDevice | undefined;

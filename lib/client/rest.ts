@@ -1,4 +1,5 @@
 import type {
+  DeviceStatus,
   JoinedRoom,
   Member,
   MessageBody,
@@ -118,6 +119,16 @@ export class RestClient {
 
   members(room: RoomId, next?: string | null): Promise<Page<Member>> {
     return this.request("GET", `/v1/rooms/${room}/members`, { query: { next, limit: 200 } });
+  }
+
+  /** Whether a device is there, for its owner and for those who are in a room with it. */
+  deviceStatus(device: PrincipalId): Promise<DeviceStatus> {
+    return this.request("GET", `/v1/devices/${device}/status`);
+  }
+
+  /** Says how often a device of one's own should be heard, 10 to 604,800 s; null: it need not. */
+  expectDevice(device: PrincipalId, expectedSeconds: number | null): Promise<DeviceStatus> {
+    return this.request("PUT", `/v1/devices/${device}/expectation`, { body: { expectedSeconds } });
   }
 
   /** Who of the members is online; {@link Room.presence} also heeds what changes meanwhile. */

@@ -1,9 +1,9 @@
 import type { ChatContext } from "../chat/context.ts";
-import { hearPresence, hintPresence, peopleIn, whoIsOnline } from "../chat/presence.ts";
+import { hearPresence, hintPresence, membersOf, traitsOf, whoIsOnline } from "../chat/presence.ts";
 import { TokenBucket } from "../limits/memory.ts";
+import { PresenceSessions } from "../presence/sessions.ts";
 import type { PrincipalId } from "../protocol.ts";
 import type { Batch } from "./batch.ts";
-import { PresenceSessions } from "./presence_sessions.ts";
 import { PresenceWatch } from "./presence_watch.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -26,7 +26,7 @@ export interface NodePresence {
 /** What the presence of a node works with. */
 export interface NodePresenceOptions {
   chat: Pick<ChatContext, "db" | "bus" | "presence" | "log">;
-  /** People in the largest rooms that have presence; 0 for none at all. */
+  /** Members of the largest rooms that have presence; 0 for none at all. */
   maxMembers: number;
   /** See PresenceWatchOptions. */
   gatherMs?: number;
@@ -50,7 +50,8 @@ export function createNodePresence(options: NodePresenceOptions): NodePresence {
     },
   });
   const watch = new PresenceWatch({
-    members: (rooms) => peopleIn(chat, rooms, maxMembers),
+    members: (rooms) => membersOf(chat, rooms, maxMembers),
+    traits: (devices) => traitsOf(chat, devices),
     online: async (principals) => {
       const online = await whoIsOnline(presence, principals);
       // Whoever is connected here is online, whatever became of the lease.

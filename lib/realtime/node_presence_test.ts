@@ -11,6 +11,7 @@ import { createLog } from "../log.ts";
 import { createMemoryPresence } from "../presence/memory.ts";
 import type { Presence, PresenceTimes } from "../presence/mod.ts";
 import type { RoomId, Signal } from "../protocol.ts";
+import { sayStatus } from "../store/device_presence.ts";
 import { Hub } from "./hub.ts";
 import { createNodePresence, type NodePresence } from "./node_presence.ts";
 
@@ -120,8 +121,12 @@ async function scene({ times = {}, maxMembers = 200 }: NodeOptions = {}) {
   const { id: room } = await createRoom(chat, ada, { name: "R", visibility: "public" });
   await joinRoom(chat, bob, room);
   const all: TestNode[] = [];
-  const node = async () => {
-    const one = { ...await chatNode(db, chat.bus), presence: store, log: createLog("silent") };
+  const node = async (own = db) => {
+    const one = {
+      ...await chatNode(own, chat.bus),
+      presence: store,
+      log: createLog("silent"),
+    };
     all.push(new TestNode(one, maxMembers));
     return all.at(-1)!;
   };
@@ -294,15 +299,63 @@ Deno.test("Whoever is connected here is not called offline here", strict, async 
   assertEquals(subscriber.stateOf(s.ada), "online");
 });
 
-Deno.test("Devices have no presence that could be wrong", strict, async () => {
-  await using s = await scene();
+Deno.test("Devices are told of like people, with what is known of them", strict, async () => {
+  await using s = await scene({ times: { leaseMs: 500 } });
   const device = await newDevice(s.db, s.ada);
   await setMember(s.chat, s.ada, s.room, device.id, undefined);
   const { subscriber } = await s.a.connect(s.ada, s.room);
-  await subscriber.sees(s.bob, "offline");
-  assertEquals(subscriber.stateOf(device), undefined);
-  const { items } = await roomPresence(s.chat, s.ada, s.room, 2);
-  assertEquals(items.length, 2);
+  await subscriber.sees(device, "offline");
+  const last = () =>
+    subscriber.heard.flatMap(({ changes }) => changes)
+      .findLast(({ principal }) => principal === device.id);
+  assertEquals(last(), { principal: device.id, state: "offline" });
+  await sayStatus(s.db, device.id, { online: true, session: 1 }, true);
+  const held = [{ principal: device.id, session: newId() }];
+  await s.store.hold(held);
+  await subscriber.sees(device, "online");
+  assertEquals(typeof last()!.lastSeen, "string");
+  assertEquals("unstable" in last()!, false);
+  for (let session = 2; session <= 4; session++) {
+    await sayStatus(s.db, device.id, { online: true, session }, true);
+  }
+  const flips = async (unstable: true | undefined) => {
+    await until(`it is ${unstable ? "un" : ""}stable`, async () => {
+      await s.store.hold(held);
+      return last()!.unstable === unstable;
+    });
+    assertEquals(last()!.state, "online");
+  };
+  await flips(true);
+  const { items } = await roomPresence(s.chat, s.ada, s.room, 3);
+  assertEquals(items.find(({ principal }) => principal === device.id), last());
+  assertEquals(items.length, 3);
+  assertEquals((await roomPresence(s.chat, s.ada, s.room, 2)).state, "off", "devices count");
+  await s.db.query("update device_status set flapping = false");
+  await flips(undefined);
+});
+
+Deno.test("Devices stay as unstable as they were while nobody can tell", strict, async () => {
+  let fails = false;
+  await using s = await scene({ times: { leaseMs: 300 } });
+  const device = await newDevice(s.db, s.ada);
+  await setMember(s.chat, s.ada, s.room, device.id, undefined);
+  await sayStatus(s.db, device.id, { online: true }, true);
+  await s.db.query("update device_status set flapping = true");
+  const query: typeof s.db.query = (text, ...rest) =>
+    fails && /is_unstable/.test(text)
+      ? Promise.reject(new Error("on purpose"))
+      : s.db.query(text, ...rest);
+  const node = await s.node({ ...s.db, query } as typeof s.db);
+  const { subscriber } = await node.connect(s.ada, s.room);
+  await subscriber.sees(device, "offline");
+  const told = () =>
+    subscriber.heard.flatMap(({ changes }) => changes)
+      .filter(({ principal }) => principal === device.id);
+  assertEquals(told().map(({ unstable }) => unstable), [true]);
+  fails = true;
+  const reads = s.store.reads;
+  await until("it was looked at again", () => s.store.reads > reads + 3);
+  assertEquals(told().length, 1);
 });
 
 Deno.test("A node that stops lets its sessions go with their grace", strict, async () => {

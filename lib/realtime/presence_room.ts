@@ -1,8 +1,14 @@
+import { presenceOf, type Traits } from "../chat/presence.ts";
 import type { MemberPresence, PrincipalId, RoomId, Signal } from "../protocol.ts";
+import type { RoomMember } from "../store/presence.ts";
 import type { Batch } from "./batch.ts";
 import type { Subscription } from "./subscription.ts";
 
 type PresenceSignal = Extract<Signal, { type: "presence" }>;
+
+/** What was told of one member, as bits: there may be a hundred thousand. */
+const ONLINE = 1;
+const UNSTABLE = 2;
 
 const NONE: ReadonlySet<PresenceRoom> = new Set();
 
@@ -38,10 +44,12 @@ export class PresenceRoom {
   /** The members may be others than `members`. */
   stale = true;
   #members = new Set<PrincipalId>();
+  /** Those among them. */
+  #devices = new Set<PrincipalId>();
   #off = false;
   /** What was told last; nothing, before the first time. */
   #told: PresenceSignal["state"] | undefined;
-  #online = new Map<PrincipalId, boolean>();
+  #online = new Map<PrincipalId, number>();
   /** The last entry that was looked at. */
   #followed: number;
 
@@ -53,6 +61,11 @@ export class PresenceRoom {
   /** Who belongs to the room, as far as its presence is told. */
   get members(): ReadonlySet<PrincipalId> {
     return this.#members;
+  }
+
+  /** The devices among the members. */
+  get devices(): ReadonlySet<PrincipalId> {
+    return this.#devices;
   }
 
   /** True while somebody looks who may be told: whoever only looks into a public room is not. */
@@ -90,17 +103,26 @@ export class PresenceRoom {
   }
 
   /** Learns the members from the store, unless they have changed since they were asked for. */
-  know(members: PrincipalId[] | "off"): void {
+  know(members: RoomMember[] | "off"): void {
     if (this.stale) return;
     this.#off = members === "off";
-    const present = new Set(members === "off" ? [] : members);
+    const known = members === "off" ? [] : members;
+    const present = new Set(known.map(({ id }) => id));
+    this.#devices = new Set(known.filter(({ device }) => device).map(({ id }) => id));
     for (const principal of this.#members) if (!present.has(principal)) this.#forget(principal);
     for (const principal of present) this.index.add(principal, this);
     this.#members = present;
   }
 
-  /** Tells what has changed: of those `asked` for, the ones in `online` are online. */
-  tell(asked: ReadonlySet<PrincipalId>, online: ReadonlySet<PrincipalId>): void {
+  /**
+   * Tells what has changed: of those `asked` for, the ones in `online` are online. Without `traits`
+   * devices are as unstable as they were.
+   */
+  tell(
+    asked: ReadonlySet<PrincipalId>,
+    online: ReadonlySet<PrincipalId>,
+    traits: Traits | undefined,
+  ): void {
     if (this.stale) return;
     if (this.#off) return this.#void("off");
     const members = [...this.#members];
@@ -108,10 +130,17 @@ export class PresenceRoom {
     if (this.#told !== "known" && !members.every((principal) => asked.has(principal))) return;
     const changes: MemberPresence[] = [];
     for (const principal of members) {
+      if (!asked.has(principal)) continue;
+      const told = this.#online.get(principal);
       const here = online.has(principal);
-      if (!asked.has(principal) || this.#online.get(principal) === here) continue;
-      this.#online.set(principal, here);
-      changes.push({ principal, state: here ? "online" : "offline" });
+      const trait = traits?.get(principal);
+      const unstable = traits === undefined
+        ? ((told ?? 0) & UNSTABLE) !== 0
+        : trait?.unstable === true;
+      const now = (here ? ONLINE : 0) | (unstable ? UNSTABLE : 0);
+      if (told === now) continue;
+      this.#online.set(principal, now);
+      changes.push(presenceOf(principal, here, { lastSeen: null, ...trait, unstable }));
     }
     this.#told = "known";
     if (changes.length > 0) this.#signal({ type: "presence", state: "known", changes });
@@ -126,11 +155,13 @@ export class PresenceRoom {
   end(): void {
     for (const principal of this.#members) this.index.delete(principal, this);
     this.#members.clear();
+    this.#devices.clear();
   }
 
   #forget(principal: PrincipalId): void {
     this.index.delete(principal, this);
     this.#members.delete(principal);
+    this.#devices.delete(principal);
     this.#online.delete(principal);
   }
 

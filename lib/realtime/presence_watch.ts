@@ -1,5 +1,7 @@
+import type { Traits } from "../chat/presence.ts";
 import type { Log } from "../log.ts";
 import type { PrincipalId, RoomId } from "../protocol.ts";
+import type { RoomMember } from "../store/presence.ts";
 import type { Batch } from "./batch.ts";
 import { MemberIndex, PresenceRoom } from "./presence_room.ts";
 import type { Subscription } from "./subscription.ts";
@@ -7,7 +9,9 @@ import type { Subscription } from "./subscription.ts";
 /** What watching needs; times in milliseconds. */
 export interface PresenceWatchOptions {
   /** Reads the members of rooms; `off` for those that are too large. */
-  members: (rooms: RoomId[]) => Promise<Map<RoomId, PrincipalId[] | "off">>;
+  members: (rooms: RoomId[]) => Promise<Map<RoomId, RoomMember[] | "off">>;
+  /** Reads what is known of devices besides; what was told of them stands while that fails. */
+  traits?: (devices: PrincipalId[]) => Promise<Traits>;
   /** Reads who of these is online; undefined while that is unknown. Must not reject. */
   online: (principals: PrincipalId[]) => Promise<Set<PrincipalId> | undefined>;
   /** Calls back when somebody came or went, on any node; hints may be lost. The result stops it. */
@@ -26,6 +30,7 @@ const ROOMS = 100;
 /** Failed reads in a row after which what was told does not hold any more. */
 const DOUBTS = 2;
 const RETRY_MS = 1_000;
+const NOTHING: Traits = new Map();
 
 /**
  * Tells those on this node who look at a room who of its members comes and goes. Hints say whom to
@@ -145,7 +150,7 @@ export class PresenceWatch {
     if (round) this.#roundAt = now + roundMs * (0.8 + Math.random() * 0.4);
     const { rooms, asked } = this.#concerned(round);
     if (asked.size === 0 && rooms.size === 0) return;
-    const online = await read([...asked]);
+    const [online, traits] = await Promise.all([read([...asked]), this.#traits(rooms, asked)]);
     this.#failures = online === undefined ? this.#failures + 1 : 0;
     if (online === undefined) {
       // Whoever was asked for is asked for again, with everybody else.
@@ -155,7 +160,7 @@ export class PresenceWatch {
     for (const room of online === undefined ? this.#rooms.values() : rooms) {
       try {
         if (online === undefined) room.doubt();
-        else room.tell(asked, online);
+        else room.tell(asked, online, traits);
       } catch (error) {
         log.error("A subscriber failed", { room: room.id, error });
       }
@@ -176,6 +181,20 @@ export class PresenceWatch {
       for (const id of room.members) asked.add(id);
     }
     return { rooms, asked };
+  }
+
+  /** Undefined when it is not known. */
+  async #traits(
+    rooms: ReadonlySet<PresenceRoom>,
+    asked: ReadonlySet<PrincipalId>,
+  ): Promise<Traits | undefined> {
+    const devices = new Set<PrincipalId>();
+    for (const room of rooms) for (const id of room.devices) if (asked.has(id)) devices.add(id);
+    if (devices.size === 0) return NOTHING;
+    return await this.#options.traits?.([...devices]).catch((error) => {
+      this.#options.log.warn("Could not read the traits of devices", { error });
+      return undefined;
+    });
   }
 
   async #readMembers(): Promise<void> {

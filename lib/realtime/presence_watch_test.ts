@@ -13,11 +13,15 @@ const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true 
 const ADA: PublicPrincipal = { id: newId(), kind: "user", name: "Ada" };
 const BOB: PublicPrincipal = { id: newId(), kind: "user", name: "Bob" };
 
+/** Members who are people. */
+const people = (...ids: string[]) => ids.map((id) => ({ id, device: false }));
+
 /** A watch of rooms that ADA and BOB are in; everybody is online unless `options` say otherwise. */
 function watching(options: Partial<PresenceWatchOptions> = {}) {
   let hint: (principals: string[]) => void = () => {};
   const watch = new PresenceWatch({
-    members: (rooms) => Promise.resolve(new Map(rooms.map((room) => [room, [ADA.id, BOB.id]]))),
+    members: (rooms) =>
+      Promise.resolve(new Map(rooms.map((room) => [room, people(ADA.id, BOB.id)]))),
     online: (principals) => Promise.resolve(new Set(principals)),
     hear: (heard) => {
       hint = heard;
@@ -55,10 +59,10 @@ Deno.test(
   strict,
   async () => {
     const reads: PromiseWithResolvers<void>[] = [];
-    let people = [ADA.id, BOB.id];
+    let present = [ADA.id, BOB.id];
     const { watch, look } = watching({
       members: async (rooms) => {
-        const found = new Map(rooms.map((room) => [room, people]));
+        const found = new Map(rooms.map((room) => [room, people(...present)]));
         reads.push(Promise.withResolvers());
         await reads.at(-1)!.promise;
         return found;
@@ -66,7 +70,7 @@ Deno.test(
     });
     const { room, signals } = look();
     await until("the members are read", () => reads.length === 1);
-    people = [ADA.id];
+    present = [ADA.id];
     watch.entries(new Batch([entryOf(room, 2, { type: "member.left", principal: BOB })]));
     reads[0]!.resolve();
     await until("they are read again", () => reads.length === 2);
@@ -108,16 +112,16 @@ Deno.test(
   "PresenceWatch misses nobody who left before what a replay begins with",
   strict,
   async () => {
-    let people = [ADA.id, BOB.id];
+    let present = [ADA.id, BOB.id];
     let online = [ADA.id, BOB.id];
     const { watch, look, hint } = watching({
-      members: (rooms) => Promise.resolve(new Map(rooms.map((room) => [room, people]))),
+      members: (rooms) => Promise.resolve(new Map(rooms.map((room) => [room, people(...present)]))),
       online: (principals) =>
         Promise.resolve(new Set(principals.filter((id) => online.includes(id)))),
     });
     const { room, signals } = look();
     await until("it is told", () => signals.length === 1);
-    people = [ADA.id];
+    present = [ADA.id];
     const left = entryOf(room, 2, { type: "member.left", principal: BOB });
     const later = entryOf(room, 3, { type: "member.role" });
     // Somebody comes back who knows the entry before it; then the others here are given both.
@@ -167,7 +171,7 @@ Deno.test(
     const { watch, look } = watching({
       members: (rooms) => {
         reads++;
-        return Promise.resolve(new Map(rooms.map((room) => [room, [ADA.id]])));
+        return Promise.resolve(new Map(rooms.map((room) => [room, people(ADA.id)])));
       },
       roundMs: 20,
     });
@@ -188,7 +192,7 @@ Deno.test("PresenceWatch goes on when the members cannot be read for a while", s
     members: (rooms) =>
       failures-- > 0
         ? Promise.reject(new Error("away"))
-        : Promise.resolve(new Map(rooms.map((room) => [room, [ADA.id]]))),
+        : Promise.resolve(new Map(rooms.map((room) => [room, people(ADA.id)]))),
     roundMs: 20,
   });
   const { signals } = look();

@@ -1,16 +1,19 @@
 import { assertEquals } from "@std/assert";
 import { until } from "../../testing/until.ts";
 import { newId } from "../ids.ts";
-import type { Presence } from "../presence/mod.ts";
-import { PresenceSessions } from "./presence_sessions.ts";
+import type { Presence, PresenceTimes } from "./mod.ts";
+import { PresenceSessions } from "./sessions.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 
 /** Sessions over a store that remembers what it was told, and refuses what `refuses` says. */
-function sessions(refuses: { hold?: boolean; release?: boolean } = {}) {
+function sessions(
+  refuses: { hold?: boolean; release?: boolean } = {},
+  times: Partial<PresenceTimes> = {},
+) {
   const told = { held: [] as string[], released: [] as string[], last: [] as boolean[] };
   const presence: Presence = {
-    times: { leaseMs: 60_000, graceMs: 60_000, settleMs: 0 },
+    times: { leaseMs: 60_000, graceMs: 60_000, settleMs: 0, ...times },
     hold(sessions) {
       told.held.push(...sessions.map(({ session }) => session));
       return Promise.resolve(refuses.hold ? undefined : []);
@@ -72,4 +75,20 @@ Deno.test("the last release says so, and only the last", strict, async () => {
   await until("all are held", () => told.held.length === names.length);
   await s.stop();
   assertEquals([told.released.length, told.last], [501, [false, true]]);
+});
+
+Deno.test("sessions that are abandoned are neither renewed nor let go", strict, async () => {
+  const { told, sessions: s } = sessions({}, { leaseMs: 30 });
+  s.open(newId(), "first");
+  await until("it is renewed", () => told.held.length >= 2);
+  s.close("first");
+  s.open(newId(), "second");
+  s.abandon();
+  const before = [...told.held];
+  const other = sessions({}, { leaseMs: 30 });
+  other.sessions.open(newId(), "of another");
+  await until("the other has renewed it often", () => other.told.held.length >= 5);
+  await other.sessions.stop();
+  await s.stop();
+  assertEquals([told.held, told.released], [before, []]);
 });

@@ -1,5 +1,5 @@
-import { type Presence, PRESENCE_BATCH, type PresenceSession } from "../presence/mod.ts";
 import type { PrincipalId } from "../protocol.ts";
+import { type Presence, PRESENCE_BATCH, type PresenceSession } from "./mod.ts";
 
 /** What keeping sessions needs. */
 export interface PresenceSessionsOptions {
@@ -19,7 +19,7 @@ interface Leaving {
 }
 
 /**
- * The sessions of this node: takes their leases, renews all of them three times in a lease, and lets
+ * The sessions of this node, or of the devices that its bridge looks after: takes their leases, renews all of them three times in a lease, and lets
  * them go. One command carries up to 500 sessions and one is under way at a time, so what comes
  * meanwhile shares the next. Never fails and never waits: connections go on without presence.
  */
@@ -90,6 +90,16 @@ export class PresenceSessions {
     await Promise.race([this.#pumping, deadline]);
     clearTimeout(late);
     for (const timer of [this.#renewal, this.#grace]) clearTimeout(timer);
+  }
+
+  /** Takes and renews nothing more; the leases stay, for another that holds them from now on. */
+  abandon(): void {
+    this.#stopped = true;
+    for (const timer of [this.#renewal, this.#retry, this.#grace]) clearTimeout(timer);
+    this.#held.clear();
+    this.#counts.clear();
+    this.#taking.clear();
+    this.#leaving.clear();
   }
 
   #pump(): void {

@@ -1,0 +1,108 @@
+import type { PrincipalId } from "../lib/protocol.ts";
+
+/** Where the stays of devices are told to everybody else: see lib/presence/sessions.ts. */
+export interface Stays {
+  open(device: PrincipalId, stay: string): void;
+  close(stay: string): void;
+}
+
+/** What showing devices needs; times in milliseconds. */
+export interface ShownPresenceOptions {
+  stays: Stays;
+  /** A device is seen to be there so long after its stay was closed. */
+  graceMs: number;
+  /** Between two changes of an unstable device that can be seen. */
+  dampMs: number;
+  /** Told when a device has become unstable, or stable. */
+  changed: (devices: PrincipalId[]) => void;
+  /** A clock that never runs backwards. */
+  now?: () => number;
+}
+
+/** Whether a device is there by what it said: the name of its stay, or undefined. */
+export interface Wanted {
+  stay: string | undefined;
+  unstable: boolean;
+}
+
+interface Shown extends Wanted {
+  open: string | undefined;
+  /** When its last coming or going could be seen, or will be. */
+  seenAt: number;
+  /** The same of the change before. */
+  before: number;
+}
+
+/**
+ * Shows whether devices are there: at once while they are stable. The coming and going of unstable
+ * ones shows at most once in `dampMs`, and then what is so by then. Holds an entry for each device
+ * that is there, and for the others until their going is old news.
+ */
+export class ShownPresence {
+  readonly #devices = new Map<PrincipalId, Shown>();
+  /** Those that tick() looks at. */
+  readonly #pending = new Set<PrincipalId>();
+  readonly #now: () => number;
+
+  constructor(private readonly o: ShownPresenceOptions) {
+    this.#now = o.now ?? (() => performance.now());
+  }
+
+  /** Devices that are there or were lately. */
+  get size(): number {
+    return this.#devices.size;
+  }
+
+  /** A device is there, or not. */
+  show(device: PrincipalId, { stay, unstable }: Wanted): void {
+    let shown = this.#devices.get(device);
+    if (shown === undefined) {
+      if (stay === undefined && !unstable) return;
+      const never = { stay, open: undefined, seenAt: -Infinity, before: -Infinity };
+      this.#devices.set(device, shown = { ...never, unstable: false });
+    }
+    shown.stay = stay;
+    if (shown.unstable !== unstable) this.o.changed([device]);
+    shown.unstable = unstable;
+    this.#settle(device, shown);
+    if (shown.open === undefined || shown.stay !== shown.open) this.#pending.add(device);
+  }
+
+  /** To be called about once a second: shows what could not be shown before. */
+  tick(): void {
+    const now = this.#now();
+    for (const device of this.#pending) {
+      const shown = this.#devices.get(device)!;
+      this.#settle(device, shown);
+      if (shown.open !== undefined && shown.open === shown.stay) this.#pending.delete(device);
+      const over = shown.open === undefined && shown.stay === undefined;
+      if (!over || now < shown.seenAt + this.o.dampMs) continue;
+      this.#pending.delete(device);
+      this.#devices.delete(device);
+    }
+  }
+
+  #settle(device: PrincipalId, shown: Shown): void {
+    const { stay, open, unstable, seenAt } = shown;
+    const { stays, graceMs, dampMs } = this.o;
+    if (stay === open) return;
+    const now = this.#now();
+    if (stay !== undefined && open !== undefined) {
+      // Another stay without a pause: nobody sees it.
+      stays.open(device, stay);
+      stays.close(open);
+    } else if (stay !== undefined && now < seenAt) {
+      // Back before anybody saw that it was gone.
+      shown.seenAt = shown.before;
+      stays.open(device, stay);
+    } else {
+      const seen = stay === undefined ? now + graceMs : now;
+      if (unstable && seen < seenAt + dampMs) return;
+      shown.before = seenAt;
+      shown.seenAt = seen;
+      if (stay !== undefined) stays.open(device, stay);
+      else stays.close(open!);
+    }
+    shown.open = stay;
+  }
+}
