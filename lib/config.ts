@@ -98,6 +98,8 @@ export const environment = z.object({
     .describe("Least severe level that is logged: info, or warn with the embedded database"),
   LIMIT_SENDS_PER_SECOND: count(50).describe("Sends per second and principal"),
   LIMIT_SEND_BURST: count(300).describe("Sends at once per principal"),
+  LIMIT_TELEMETRY_PER_SECOND: count(50).describe("Readings per second and device"),
+  LIMIT_TELEMETRY_BURST: count(500).describe("Readings at once per device"),
   LIMIT_JOINED_ROOMS: count(100).describe("Rooms joined on one connection"),
   LIMIT_SOCKETS_PER_PRINCIPAL: count(10).describe("Sockets and streams per principal on one node"),
   LIMIT_SOCKETS_PER_ADDRESS: count(50).describe(
@@ -181,6 +183,8 @@ export interface Config {
     loopDelayMs: number;
     rssBytes: number;
     outboxBytes: number;
+    telemetryPerSecond: number;
+    telemetryBurst: number;
     loginsPerMinute: number;
     requestsPerSecond: number;
   };
@@ -261,6 +265,8 @@ function assemble(e: Environment, onDeploy: boolean): Config {
       loopDelayMs: e.LIMIT_LOOP_DELAY_MS,
       rssBytes: e.LIMIT_RSS_BYTES ?? (onDeploy ? 640 : 2048) * 1024 * 1024,
       outboxBytes: e.LIMIT_OUTBOX_BYTES,
+      telemetryPerSecond: e.LIMIT_TELEMETRY_PER_SECOND,
+      telemetryBurst: e.LIMIT_TELEMETRY_BURST,
       loginsPerMinute: e.LIMIT_LOGINS_PER_MINUTE,
       requestsPerSecond: e.LIMIT_REQUESTS_PER_SECOND,
     },

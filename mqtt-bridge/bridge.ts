@@ -5,6 +5,7 @@ import type { Log } from "../lib/log.ts";
 import { BridgeSession } from "./bridge_session.ts";
 import { acquireLease } from "./lease.ts";
 import type { BridgeActions, BridgeStore, DeviceStatuses, WatchRoom } from "./ports.ts";
+import type { TelemetryOptions } from "./telemetry.ts";
 
 /** How credentials reach the broker. */
 export type Provisioning =
@@ -32,6 +33,8 @@ export interface BridgeOptions {
   statuses?: DeviceStatuses;
   /** Default: see device_presence.ts. */
   presenceTimes?: { heardMs?: number; dampMs?: number };
+  /** Where readings go; without it they are refused. */
+  telemetry?: TelemetryOptions;
   /** Tells of new entries in a room; without it the beacon finds them. */
   watch?: WatchRoom;
   /** Default 0: names the lease and the client id. */

@@ -10,6 +10,7 @@ import { liveDevice } from "../lib/chat/devices.ts";
 import { setMember } from "../lib/chat/members.ts";
 import { sendMessage } from "../lib/chat/messages.ts";
 import { createRoom } from "../lib/chat/rooms.ts";
+import { telemetryLane } from "../lib/chat/telemetry_lane.ts";
 import { newId } from "../lib/ids.ts";
 import { createLog } from "../lib/log.ts";
 import type { LogEntry } from "../lib/protocol.ts";
@@ -72,6 +73,11 @@ export class MqttScene implements AsyncDisposable {
       rate: { perSecond: 10_000, burst: 10_000 },
       beaconSeconds: 0.2,
       log: createLog("silent"),
+      telemetry: {
+        lane: telemetryLane(chat),
+        rate: { perSecond: 10_000, burst: 10_000 },
+        everyMs: 50,
+      },
       watch: (room, onHead) =>
         chat.bus.serve(room, {
           entries: (entries) => onHead(entries.at(-1)!.seq),

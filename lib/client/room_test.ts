@@ -277,6 +277,18 @@ Deno.test(
   },
 );
 
+Deno.test("Room tells what devices measure", strict, async () => {
+  const { client, server, room } = await joined();
+  const heard: unknown[] = [];
+  room.on("telemetry", (telemetry) => heard.push(telemetry));
+  const readings = [{ metric: "t", value: 21.5, at: "2026-03-01T12:00:00.000Z" }];
+  const signal = { type: "telemetry" as const, device: "d", readings };
+  server.socket.send({ type: "signal", room: "r", signal });
+  await until(() => heard.length === 1);
+  assertEquals(heard, [{ device: "d", readings }]);
+  client.close();
+});
+
 Deno.test("Room says that one is typing at most every three seconds", strict, async () => {
   const { clock, client, server, room } = await joined();
   for (let i = 0; i < 7; i++) {

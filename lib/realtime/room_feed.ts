@@ -102,6 +102,8 @@ export class RoomFeed implements Flushable {
       const frame = JSON.stringify({ type: "signal", room: this.room, signal });
       for (const subscription of this.subscriptions) {
         if (subscription.position === undefined) continue;
+        // What a device measures is for members, as over REST
+        if (signal.type === "telemetry" && subscription.role === null) continue;
         this.#guard(subscription, () => subscription.subscriber.signal(frame));
       }
     }

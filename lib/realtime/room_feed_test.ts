@@ -176,6 +176,22 @@ Deno.test("RoomFeed passes at most 100 signals in one turn", strict, async () =>
   assert(reader.signals.length === 100);
 });
 
+Deno.test("RoomFeed passes telemetry to members only", strict, async () => {
+  const { feed, reader, subscription } = scene(() => 0);
+  const guest = new RecordedSubscriber({ ...READER, id: "guest" });
+  const looking = new Subscription("room", guest);
+  feed.subscriptions.add(looking);
+  feed.start(0);
+  subscription.begin(0, "member");
+  looking.begin(0, null);
+  const at = new Date(0).toISOString();
+  feed.signal({ type: "telemetry", device: "d", readings: [{ metric: "t", value: 1, at }] });
+  feed.signal({ type: "typing", principal: READER });
+  const types = (one: RecordedSubscriber) => one.signals.map(({ type }) => type);
+  await until("signals", () => types(guest).length > 0);
+  assertEquals([types(reader), types(guest)], [["telemetry", "typing"], ["typing"]]);
+});
+
 Deno.test("RoomFeed with many subscribers gathers entries and loses none", strict, async () => {
   const { feed, reader, subscription } = scene(() => 50);
   const others = Array.from({ length: 500 }, () => {
