@@ -31,7 +31,8 @@ const SCHEMES = {
   },
   device: {
     type: "userPassword",
-    description: "The username is the device's id; POST /v1/devices shows the password once",
+    description: "The username is the device's id, or what a rotation has said; " +
+      "POST /v1/devices shows the password once",
   },
 };
 
