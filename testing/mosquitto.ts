@@ -92,7 +92,6 @@ export async function startMosquitto(prefix = "confab/"): Promise<TestMosquitto>
       await child?.status;
       child = undefined;
     },
-    async [Symbol.asyncDispose]() {
     async startAnew(credentials = dynsecFile(bridge)) {
       await broker.kill("SIGKILL");
       await Deno.writeTextFile(`${dir}/dynsec.json`, credentials);
@@ -101,6 +100,7 @@ export async function startMosquitto(prefix = "confab/"): Promise<TestMosquitto>
       });
       await broker.start();
     },
+    async [Symbol.asyncDispose]() {
       await broker.kill("SIGKILL");
       await Deno.remove(dir, { recursive: true });
     },
