@@ -7,7 +7,7 @@ import { DeviceWork, type HandledTopic, type Handlers } from "./device_work.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { Lanes } from "./lanes.ts";
 import { OrderedSends } from "./ordered_sends.ts";
-import { claimedKey, type DeviceMessage, readMessage } from "./payload.ts";
+import { claimedKey, type DeviceMessage, echoOf, readMessage } from "./payload.ts";
 import type { BridgeActions, Publisher } from "./ports.ts";
 import { answerRequest } from "./requests.ts";
 import type { Topics, UpTopic } from "./topics.ts";
@@ -53,10 +53,8 @@ export class Inbound {
   async accept(delivery: Delivery): Promise<void> {
     const topic = this.o.topics.parse(delivery.topic);
     try {
-      if (topic === undefined) {
-        this.o.log.warn("A message on an unknown topic was dropped", { topic: delivery.topic });
-        delivery.acknowledge();
-      } else await this.#take(topic, delivery);
+      if (topic === undefined) await this.#strange(delivery);
+      else await this.#take(topic, delivery);
     } catch (error) {
       if (this.o.signal.aborted || isUnavailable(error)) return;
       this.o.log.error("A device's message could not be handled", {
@@ -64,6 +62,19 @@ export class Inbound {
         error,
       });
     }
+  }
+
+  /** A broker may let through what is no topic of ours, such as a room whose id is none. */
+  async #strange(delivery: Delivery): Promise<void> {
+    const device = this.o.topics.ownerOf(delivery.topic);
+    if (device === undefined) {
+      const topic = delivery.topic.slice(0, 512);
+      this.o.log.warn("A message on an unknown topic was dropped", { topic });
+      return delivery.acknowledge();
+    }
+    const isTold = !delivery.retained && this.o.devices.take(device, 0).granted;
+    if (!isTold) return delivery.acknowledge();
+    await this.#refuse({ device }, delivery, new ConfabError("invalid_topic"));
   }
 
   async #take(topic: UpTopic, delivery: Delivery): Promise<void> {
@@ -136,8 +147,8 @@ export class Inbound {
   }
 
   async #respond(device: string, delivery: Delivery, receipt: string): Promise<void> {
-    const { responseTopic, correlationData } = delivery.properties;
-    const options = correlationData === undefined ? {} : { correlationData };
+    const { responseTopic } = delivery.properties;
+    const options = echoOf(delivery.properties);
     const receipts = this.o.topics.receipts(device);
     const wanted = responseTopic !== undefined && responseTopic !== receipts &&
       this.o.topics.mayRespondOn(device, responseTopic);
@@ -148,7 +159,7 @@ export class Inbound {
   }
 
   async #refuse(
-    topic: UpTopic,
+    topic: { device: string; kind?: string; room?: string },
     delivery: Delivery,
     cause: unknown,
   ): Promise<void> {
@@ -162,11 +173,10 @@ export class Inbound {
       message: error.message,
       ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
       ...(clientId === undefined ? {} : { clientId }),
-      ...("room" in topic ? { room: topic.room } : {}),
-      topic: delivery.topic,
+      ...(topic.room === undefined ? {} : { room: topic.room }),
+      topic: delivery.topic.slice(0, 512),
     });
-    const { correlationData } = delivery.properties;
-    const options = correlationData === undefined ? {} : { correlationData };
+    const options = echoOf(delivery.properties);
     await this.o.publisher.publish(this.o.topics.errors(topic.device), payload, options)
       .catch((error) => {
         if (isUnavailable(error)) throw error;

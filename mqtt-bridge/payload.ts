@@ -20,6 +20,10 @@ export interface DeviceMessage {
   body: MessageBody;
 }
 
+/** Longer correlation data does not come back: an answer and it must fit into one packet. */
+const MAX_ECHOED_BYTES = 1024;
+/** Of a refusal's sentence: it may quote what was refused. */
+const MAX_DETAIL_CHARS = 300;
 const ENVELOPE_KEYS = new Set(Object.keys(deviceEnvelope.shape));
 const plainSchema = z.strictObject({ text: textSchema });
 
@@ -59,6 +63,12 @@ export function claimedKey(
   }
 }
 
+/** What comes back with the answer to a publish. */
+export function echoOf({ correlationData }: PublishProperties): { correlationData?: Uint8Array } {
+  const isShort = correlationData !== undefined && correlationData.length <= MAX_ECHOED_BYTES;
+  return isShort ? { correlationData } : {};
+}
+
 /** Decodes UTF-8 strictly. Throws ConfabError `invalid_utf8`, `payload_too_large`. */
 export function decodeText(payload: Uint8Array): string {
   if (payload.length > SIZES.bodyBytes) throw new ConfabError("payload_too_large");
@@ -72,8 +82,8 @@ export function decodeText(payload: Uint8Array): string {
 /** The error of a value that a schema refused, with its fields. */
 export function refusalOf(error: z.ZodError): ConfabError {
   const errors = error.issues.slice(0, 10).map((issue) => ({
-    path: issue.path.join("."),
-    message: issue.message,
+    path: issue.path.join(".").slice(0, MAX_DETAIL_CHARS),
+    message: issue.message.slice(0, MAX_DETAIL_CHARS),
   }));
   const first = errors[0];
   const detail = first && (first.path === "" ? first.message : `${first.path} ${first.message}`);

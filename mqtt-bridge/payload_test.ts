@@ -1,6 +1,7 @@
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { z } from "zod";
 import { ConfabError, type ErrorCode } from "../lib/errors.ts";
-import { claimedKey, type PublishProperties, readMessage } from "./payload.ts";
+import { claimedKey, echoOf, type PublishProperties, readMessage, refusalOf } from "./payload.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const read = (text: string, properties: PublishProperties = {}) =>
@@ -81,4 +82,18 @@ Deno.test("claimedKey() names the key of a refused publish where it can be known
   assertEquals(claimedKey(bytes("x"), { clientId: "b" }), "b");
   assertEquals(claimedKey(bytes('{"clientId":5}'), {}), undefined);
   assertEquals(claimedKey(new Uint8Array([0xff]), {}), undefined);
+});
+
+Deno.test("refusalOf() does not send back what was too long", () => {
+  const parsed = z.strictObject({}).safeParse({ ["k".repeat(60_000)]: 1 });
+  const error = refusalOf(parsed.error!);
+  assert(error.message.length < 500, `${error.message.length} characters`);
+  assertMatch(error.message, /kkk/);
+});
+
+Deno.test("echoOf() gives back correlation data that leaves room for an answer", () => {
+  assertEquals(echoOf({}), {});
+  const short = new Uint8Array(1024);
+  assertEquals(echoOf({ correlationData: short }), { correlationData: short });
+  assertEquals(echoOf({ correlationData: new Uint8Array(1025) }), {});
 });

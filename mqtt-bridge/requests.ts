@@ -6,7 +6,7 @@ import type { LogEntry } from "../lib/protocol.ts";
 import { utf8Length } from "../lib/schemas.ts";
 import type { Delivery } from "./delivery.ts";
 import type { KnownDevices } from "./known_devices.ts";
-import { decodeText, refusalOf } from "./payload.ts";
+import { decodeText, echoOf, refusalOf } from "./payload.ts";
 import type { BridgeActions, Publisher } from "./ports.ts";
 import type { Topics } from "./topics.ts";
 
@@ -32,12 +32,12 @@ export async function answerRequest(
   delivery: Delivery,
 ): Promise<void> {
   const { requestId, answer } = await answerOf(context, device, delivery.payload);
-  const { responseTopic, correlationData } = delivery.properties;
+  const { responseTopic } = delivery.properties;
   const { topics, publisher } = context;
   const topic = responseTopic !== undefined && topics.mayRespondOn(device, responseTopic)
     ? responseTopic
     : topics.responses(device);
-  const options = correlationData === undefined ? {} : { correlationData };
+  const options = echoOf(delivery.properties);
   const payload = JSON.stringify(requestId === undefined ? answer : { requestId, ...answer });
   await publisher.publish(requestId === undefined ? topics.errors(device) : topic, payload, options)
     .catch((error) => {

@@ -26,7 +26,7 @@ export const DOWN = [
   "errors",
 ] as const;
 
-/** Below the device's own. Brokers end the connection that publishes to a deep one: after 200 levels. */
+/** Below the device's own. Brokers end the connection that publishes to a deep one. */
 const MAX_RESPONSE_LEVELS = 16;
 
 const ROOM_KINDS = ["send", "telemetry", "reported"] as const;
@@ -45,6 +45,11 @@ export class Topics {
     if (!/^([A-Za-z0-9_-]+\/)+$/.test(prefix)) {
       throw new TypeError(`The topic prefix "${prefix}" must be levels that each end with "/"`);
     }
+  }
+
+  /** The levels of the deepest topic, which is a response topic; Mosquitto allows 200. */
+  get maxLevels(): number {
+    return this.prefix.split("/").length + 1 + MAX_RESPONSE_LEVELS;
   }
 
   /** The part of the tree that belongs to one device, with the final slash. */
@@ -115,6 +120,13 @@ export class Topics {
     if (first !== "rooms" || !isId(room) || more !== undefined) return undefined;
     const kind = ROOM_KINDS.find((kind) => kind === last);
     return kind && { kind, device, room } as UpTopic;
+  }
+
+  /** The device below whose prefix a topic lies, whether it is one of ours or not. */
+  ownerOf(topic: string): string | undefined {
+    const base = `${this.prefix}d/`;
+    const [device = ""] = topic.slice(base.length, base.length + 100).split("/");
+    return topic.startsWith(base) && isId(device) ? device : undefined;
   }
 
   /** True when `device` may publish to this topic. */

@@ -126,3 +126,21 @@ Deno.test("Topics refuses a prefix that does not end with a slash", () => {
     assertThrows(() => new Topics(prefix), TypeError);
   }
 });
+
+Deno.test("Topics.ownerOf() names the device of any topic below its prefix", () => {
+  for (const rest of ["rooms/lobby/send", "rooms//send", "", "x".repeat(60_000)]) {
+    assertEquals(topics.ownerOf(topics.own(device) + rest), device);
+  }
+  for (const topic of ["", "confab/d/", `confab/d/${device.toUpperCase()}/x`, `d/${device}/x`]) {
+    assertEquals(topics.ownerOf(topic), undefined, topic);
+  }
+});
+
+Deno.test("Topics.maxLevels is the depth of the deepest response topic", () => {
+  for (const topics of [new Topics("confab/"), new Topics("site/a/b/")]) {
+    const deepest = `${topics.responses(device)}${"/x".repeat(15)}`;
+    assert(topics.mayRespondOn(device, deepest));
+    assert(!topics.mayRespondOn(device, `${deepest}/x`));
+    assertEquals(deepest.split("/").length, topics.maxLevels);
+  }
+});
