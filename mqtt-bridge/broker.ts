@@ -6,6 +6,8 @@ import { deviceOfUsername } from "../lib/auth/devices.ts";
 import type { Log } from "../lib/log.ts";
 import { SIZES } from "../lib/protocol.ts";
 import { createAccess, refusal } from "./broker_access.ts";
+import { boundIncoming } from "./broker_incoming.ts";
+import { readWhole, refuseMalformed } from "./broker_packets.ts";
 import { boundQueues } from "./broker_queues.ts";
 import { Sessions } from "./broker_sessions.ts";
 import { Topics } from "./topics.ts";
@@ -64,7 +66,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     receiveMaximum: 1000,
     sessionExpiryIntervalLimit: 7 * 86_400,
     pendingSessionsLimit: 10_000,
-    maxTopicLevels: 16,
+    maxTopicLevels: topics.maxLevels,
     authenticate(client, username, given, done) {
       admit(client, username, given)
         .then((ok) => ok ? done(null, true) : done(badCredentials(), false))
@@ -75,6 +77,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     },
     ...access.hooks,
   });
+  boundIncoming(broker);
   const limitOf = (id: string) => sessions.isBridge(id) ? 20_000 : 1000;
   access.start(broker, boundQueues(broker, limitOf, () => access.release()));
   broker.on("subscribe", (_, client) => access.subscribed(client));
@@ -116,7 +119,11 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     sockets.add(socket);
     socket.setNoDelay(true);
     socket.once("close", () => sockets.delete(socket));
-    broker.handle(socket);
+    readWhole(socket);
+    const client = broker.handle(socket);
+    refuseMalformed(client, () => {
+      log.debug("A malformed MQTT packet ended a connection", { client: client.id });
+    });
   });
   const port = await listen(server, host, options.port).catch(async (error) => {
     await new Promise<void>((resolve) => broker.close(resolve));

@@ -10,6 +10,7 @@ import type {
 import type { ErrorCode } from "../lib/errors.ts";
 import { ERRORS } from "../lib/errors.ts";
 import { SIZES } from "../lib/protocol.ts";
+import { RetainedTopics } from "./broker_retained.ts";
 import type { Sessions } from "./broker_sessions.ts";
 import type { Topics } from "./topics.ts";
 
@@ -33,6 +34,7 @@ export function createAccess(topics: Topics, sessions: Sessions) {
   let waiting: (clientId: string) => number = () => 0;
   let bridgeId: string | undefined;
   const held: (() => void)[] = [];
+  const retained = new RetainedTopics();
   let stopped = false;
 
   /** Lets held publishes on, in order, as many as there is space for. */
@@ -79,9 +81,10 @@ export function createAccess(topics: Topics, sessions: Sessions) {
     authorizePublish(client, packet, done) {
       const code = objection(client, packet);
       if (code === undefined) {
-        // A retained `send` would be handed to the bridge again at every new subscription.
-        if (/\/(send|requests|replies)$/.test(packet.topic)) packet.retain = false;
         if (client === null || sessions.isBridge(client.id)) return done(null);
+        const { topic, payload } = packet;
+        // A retained `send` would be handed to the bridge again at every new subscription.
+        packet.retain &&= retained.keeps(sessions.device(client)!, topic, payload.length === 0);
         return whenThereIsSpace(() => done(stopped ? new Error("The broker stops") : null));
       }
       const device = client === null ? undefined : sessions.device(client);
