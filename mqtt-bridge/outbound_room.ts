@@ -1,5 +1,6 @@
 import type { LogEntry, PrincipalId, RoomId } from "../lib/protocol.ts";
 import { concealBefore } from "../lib/store/entry_rows.ts";
+import type { DeviceMember } from "./ports.ts";
 
 /** A message for one device. */
 export interface Outgoing {
@@ -17,12 +18,12 @@ export class OutboundRoom {
   target = 0;
   saved: number | undefined;
   epoch = "";
-  /** Undefined until read: the devices at the cursor, and from which seq on each sees the room. */
-  devices: Map<PrincipalId, number> | undefined;
+  /** Undefined until read: the devices at the cursor. */
+  devices: Map<PrincipalId, DeviceMember> | undefined;
   /** Somebody may be missing in `devices`, who was disabled when they were read. */
   stale = false;
   /** The same, somewhat later: an entry with which a device comes does not say what it may see. */
-  joiners: ReadonlyMap<PrincipalId, number> = new Map();
+  joiners: readonly DeviceMember[] = [];
   /** Its entries are being delivered. */
   busy = false;
   /** It is not looked after any more. */
@@ -33,35 +34,40 @@ export class OutboundRoom {
 
   /**
    * Applies one entry to the membership and says who gets it: a device from its own joining on,
-   * up to and with its own going. `gone` is the device that this entry took out.
+   * up to and with its own going; one with which a person speaks goes by the person. `gone` are
+   * the devices that this entry took out.
    */
-  apply(entry: LogEntry): { outgoing: Outgoing[]; gone: PrincipalId | undefined } {
+  apply(entry: LogEntry): { outgoing: Outgoing[]; gone: PrincipalId[] } {
     const devices = this.devices!;
     const { event } = entry;
-    const joined = joinedDevice(entry);
-    // One that has gone since has no membership to look at: it counts as seeing all.
-    if (joined !== undefined) devices.set(joined, this.joiners.get(joined) ?? 1);
+    for (const device of this.#joined(entry)) devices.set(device.id, device);
     const message = "message" in event ? event.message : undefined;
     const forAll = devices.size > 0 ? encode(withoutClientId(entry)) : "";
-    const outgoing = [...devices].map(([device, visibleFrom]) => {
+    const outgoing = [...devices.values()].map(({ id: device, member, visibleFrom }) => {
       if (message !== undefined && message.seq < visibleFrom) {
         return { device, payload: encode(withoutClientId(concealBefore(entry, visibleFrom))) };
       }
-      return { device, payload: device === message?.sender.id ? encode(entry) : forAll };
+      return { device, payload: member === message?.sender.id ? encode(entry) : forAll };
     });
-    let gone: PrincipalId | undefined;
-    if (event.type === "member.left" || event.type === "member.removed") {
-      if (event.principal.kind === "device") gone = event.principal.id;
-      devices.delete(event.principal.id);
+    if (event.type !== "member.left" && event.type !== "member.removed") {
+      return { outgoing, gone: [] };
     }
+    const { id, kind } = event.principal;
+    const gone = kind === "device"
+      ? [id]
+      : [...devices.values()].filter(({ member }) => member === id).map(({ id }) => id);
+    for (const device of gone) devices.delete(device);
     return { outgoing, gone };
   }
-}
 
-/** The device that came with this entry. */
-export function joinedDevice({ event }: LogEntry): PrincipalId | undefined {
-  if (event.type !== "member.joined" || event.member.principal.kind !== "device") return undefined;
-  return event.member.principal.id;
+  #joined({ event }: LogEntry): DeviceMember[] {
+    if (event.type !== "member.joined") return [];
+    const { id, kind } = event.member.principal;
+    const joined = this.joiners.filter(({ member }) => member === id);
+    if (joined.length > 0 || kind !== "device") return joined;
+    // One that has gone since has no membership to look at: it counts as seeing all.
+    return [{ id, member: id, visibleFrom: 1 }];
+  }
 }
 
 function encode({ room, epoch, seq, event }: LogEntry): string {

@@ -45,7 +45,7 @@ Deno.test("a device that was removed meanwhile gets its entries whole", strict, 
 Deno.test("a device sees no content from before what it may see", strict, () => {
   const state = new OutboundRoom(room);
   state.devices = new Map();
-  state.joiners = new Map([[pump.id, 5]]);
+  state.joiners = [{ id: pump.id, member: pump.id, visibleFrom: 5 }];
   state.apply(joined(5));
   assertEquals(given(state, edited(6, 2)), undefined);
   assertEquals(given(state, edited(7, 5)), "new");

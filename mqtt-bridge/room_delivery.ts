@@ -4,8 +4,9 @@ import type { Log } from "../lib/log.ts";
 import type { LogEntry, PrincipalId } from "../lib/protocol.ts";
 import { addressedBy } from "./addressed.ts";
 import { Budget } from "./budget.ts";
-import { joinedDevice, type OutboundRoom } from "./outbound_room.ts";
-import type { BridgeStore, Publisher } from "./ports.ts";
+import type { Desired } from "./desired.ts";
+import type { OutboundRoom } from "./outbound_room.ts";
+import type { BridgeStore, Publisher, PublishOptions } from "./ports.ts";
 import type { Topics } from "./topics.ts";
 
 /** What delivering works with. */
@@ -13,6 +14,7 @@ export interface RoomDeliveryOptions {
   topics: Topics;
   store: Pick<BridgeStore, "devicesAt" | "entries">;
   publisher: Publisher;
+  desired: Pick<Desired, "publish">;
   log: Log;
   signal: AbortSignal;
 }
@@ -62,7 +64,7 @@ export class RoomDelivery {
       if (!room.devices?.has(device) || room.dropped) return;
       const head = JSON.stringify({ epoch: room.epoch, seq: room.cursor });
       const topic = this.o.topics.head(device, room.id);
-      await this.#published(topic, head, true);
+      await this.#published(topic, head, { retain: true });
     } finally {
       release();
     }
@@ -74,7 +76,8 @@ export class RoomDelivery {
       try {
         if (room.devices === undefined || room.stale) {
           room.stale = false;
-          room.devices = await this.#devicesAt(room, room.cursor);
+          const devices = await this.o.store.devicesAt(room.id, room.cursor);
+          room.devices = new Map(devices.map((device) => [device.id, device]));
           this.onMoved(room);
         }
         if (room.cursor >= room.target) return;
@@ -104,28 +107,26 @@ export class RoomDelivery {
       room.target = room.cursor; // the notice was wrong
       return;
     }
-    if (entries.some(joinedDevice)) room.joiners = await this.#devicesAt(room, last.seq);
+    if (entries.some(({ event }) => event.type === "member.joined")) {
+      room.joiners = await this.o.store.devicesAt(room.id, last.seq);
+    }
     await Promise.all(await this.#publishAll(room, entries));
     room.cursor = last.seq;
     room.epoch = last.epoch;
     this.onMoved(room);
   }
 
-  /** The devices when the log stood at `seq`, and from which seq on each sees the room. */
-  async #devicesAt({ id }: OutboundRoom, seq: number): Promise<Map<PrincipalId, number>> {
-    const devices = await this.o.store.devicesAt(id, seq);
-    return new Map(devices.map(({ id, visibleFrom }) => [id, visibleFrom]));
-  }
-
   /** Publishes in order; resolves when all are on their way, with what to wait for. */
   async #publishAll(room: OutboundRoom, entries: LogEntry[]): Promise<Promise<void>[]> {
     const publishes: Promise<void>[] = [];
-    const publish = async (topic: string, payload: string, retain = false) => {
-      const release = await this.#publishes.take(payload.length);
-      this.o.signal.throwIfAborted();
-      const published = this.#published(topic, payload, retain).finally(release);
+    const also = (published: Promise<void>) => {
       published.catch(() => {}); // seen by whoever waits for all
       publishes.push(published);
+    };
+    const publish = async (topic: string, payload: string, options: PublishOptions = {}) => {
+      const release = await this.#publishes.take(payload.length);
+      this.o.signal.throwIfAborted();
+      also(this.#published(topic, payload, options).finally(release));
     };
     for (const entry of entries) {
       const { outgoing, gone } = room.apply(entry);
@@ -134,19 +135,23 @@ export class RoomDelivery {
       }
       const own = addressedBy(entry, this.o.topics);
       if (own !== undefined && room.devices?.has(own.device)) {
-        await publish(own.topic, own.payload, own.retain);
+        await publish(own.topic, own.payload, own.options);
       }
-      if (gone !== undefined) {
-        await publish(this.o.topics.head(gone, room.id), "", true);
-        await publish(this.o.topics.desired(gone, room.id), "", true);
+      if (entry.event.type === "device.state") {
+        also(this.o.desired.publish(room.id, entry.event.device.id));
+      }
+      for (const device of gone) {
+        await publish(this.o.topics.head(device, room.id), "", { retain: true });
+        // It may be back by now, with something to do.
+        also(this.o.desired.publish(room.id, device, { clear: true }));
       }
     }
     return publishes;
   }
 
   /** One that the broker refuses for good is left out: its seq shows the device that it is missing. */
-  #published(topic: string, payload: string, retain: boolean): Promise<void> {
-    return this.o.publisher.publish(topic, payload, { retain }).catch((error) => {
+  #published(topic: string, payload: string, options: PublishOptions): Promise<void> {
+    return this.o.publisher.publish(topic, payload, options).catch((error) => {
       if (!(error instanceof ConfabError) || error.code !== "forbidden") throw error;
       this.o.log.error("The broker refuses a message to a device", { topic, error });
     });

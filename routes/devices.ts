@@ -18,6 +18,11 @@ import { idParams, pageOf, pageQuery } from "./params.ts";
 import { listOf } from "./responses.ts";
 
 const body = z.strictObject({ name: nameSchema });
+const newDevice = z.strictObject({
+  name: nameSchema,
+  kind: z.enum(["device", "person"]).default("device")
+    .meta({ description: "person: with these credentials one speaks MQTT oneself" }),
+});
 const rotation = z.strictObject({
   graceSeconds: z.number().int().min(0).max(604_800).default(0)
     .meta({ description: "How long the former password is good beside the new one" }),
@@ -96,15 +101,17 @@ function credentialRoutes(api: Api): void {
     name: "createDevice",
     tag,
     summary: "Make a device and get its MQTT credentials",
-    description: "The password is shown this once. Add the device to rooms as a member.",
+    description:
+      "The password is shown this once. Add the device to rooms as a member; one of the " +
+      "kind `person` is in all rooms that its owner is in.",
     access,
-    body,
+    body: newDevice,
     example: { name: "Soil sensor" },
     responses: { 201: { description: "The device and its credentials", schema: withAccess } },
     errors: ["forbidden"],
   }, async ({ context, principal, body }) => {
     const endpoint = requireBroker(context);
-    const made = await createDevice(context.chat, principal, body.name);
+    const made = await createDevice(context.chat, principal, body.name, body.kind);
     return { status: 201, body: await credentialsOf(context, endpoint, made) };
   });
   api.add({

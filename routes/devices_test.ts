@@ -57,7 +57,7 @@ Deno.test("devices are their owner's: everybody else gets 404", strict, async ()
   assertEquals((await app.request("DELETE", path, ada)).status, 204);
   assertEquals((await app.request("GET", path, ada)).status, 404);
   assertEquals((await app.request("GET", "/v1/devices/x", ada)).status, 404);
-  for (const bad of [{}, { name: "" }, { name: "x", kind: "device" }, { name: 1 }]) {
+  for (const bad of [{}, { name: "" }, { name: "x", kind: "plant" }, { name: 1 }]) {
     assertEquals((await make(bad)).status, 400);
   }
 });

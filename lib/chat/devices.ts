@@ -18,7 +18,12 @@ export interface Device {
   disabledAt?: string;
   /** The secret before the last rotation is good until then. */
   formerSecretUntil?: string;
+  /** A person's own credentials: it speaks as its owner. */
+  kind: DeviceKind;
 }
+
+/** A device is a member of rooms itself; a person's credentials speak as their owner. */
+export type DeviceKind = "device" | "person";
 
 /** A device with its newest login, for those who make its credentials. */
 export interface DeviceWithGeneration {
@@ -30,10 +35,12 @@ export interface DeviceWithGeneration {
 /** Devices that one person may have. */
 export const MAX_DEVICES = 1000;
 
-function shown({ id, name, createdAt, disabledAt, former }: store.StoredDevice): Device {
+function shown(device: store.StoredDevice): Device {
+  const { id, name, createdAt, disabledAt, former } = device;
   return {
     id,
     name,
+    kind: device.personal ? "person" : "device",
     createdAt: createdAt.toISOString(),
     ...(disabledAt === undefined ? {} : { disabledAt: disabledAt.toISOString() }),
     ...(former === undefined ? {} : { formerSecretUntil: former.until.toISOString() }),
@@ -51,14 +58,25 @@ function found(device: store.StoredDevice | undefined): store.StoredDevice {
   return device;
 }
 
-/** Makes a device that belongs to `owner`; `forbidden` for guests, devices and beyond 1,000. */
+/**
+ * Makes a device that belongs to `owner`, or (`person`) MQTT credentials with which the owner speaks;
+ * `forbidden` for guests, devices and beyond 1,000.
+ */
 export async function createDevice(
   context: ChatContext,
   owner: Principal,
   name: string,
+  kind: DeviceKind = "device",
 ): Promise<DeviceWithGeneration> {
   if (owner.kind !== "user") throw new ConfabError("forbidden");
-  const made = await store.createDevice(context.db, newId(), owner.id, name, MAX_DEVICES);
+  const made = await store.createDevice(
+    context.db,
+    newId(),
+    owner.id,
+    name,
+    MAX_DEVICES,
+    kind === "person",
+  );
   if (made === undefined) {
     throw new ConfabError("forbidden", `One person may have at most ${MAX_DEVICES} devices`);
   }
@@ -156,16 +174,13 @@ export async function deleteDevice(
   context.bus.revoke({ principal: id });
 }
 
-/** A device's principal and which of its secrets are good; undefined when it is disabled. */
+/** As who a device acts, and which of its secrets are good; undefined when it is disabled. */
 export async function liveDevice(
   context: ChatContext,
   id: PrincipalId,
 ): Promise<{ principal: Principal } & DeviceSecrets | undefined> {
-  const device = await store.readLiveDevice(context.db, id);
-  return device && {
-    principal: { id, kind: "device", name: device.name, role: "device" },
-    generation: device.generation,
-    plainGeneration: device.plainGeneration,
-    ...(device.former === undefined ? {} : { former: device.former }),
-  };
+  const live = await store.readLiveDevice(context.db, id);
+  if (live === undefined) return undefined;
+  const { device: { generation, plainGeneration, former }, principal } = live;
+  return { principal, generation, plainGeneration, ...(former === undefined ? {} : { former }) };
 }

@@ -36,7 +36,7 @@ export async function readBridgeRooms(
      left join bridge_cursors c on c.room_id = r.id
      left join (
        select m.room_id, min(m.joined_seq) as first_joined
-       from members m join devices x on x.id = m.principal_id
+       from members m join devices x on x.member_id = m.principal_id
        where x.deleted_at is null
        group by m.room_id) d on d.room_id = r.id
      where r.deleted_at is null and (c.room_id is not null or d.room_id is not null)) x on true`,
@@ -78,6 +78,8 @@ export async function readEntriesAfter(
 /** A device that is in a room. */
 export interface DeviceMember {
   id: PrincipalId;
+  /** Who the member is: the device itself, or the person who speaks with it. */
+  member: PrincipalId;
   /** What is older is not shown to it. */
   visibleFrom: number;
 }
@@ -92,22 +94,27 @@ export async function readDevicesAt(
   room: RoomId,
   seq: number,
 ): Promise<DeviceMember[]> {
-  const rows = await db.query<{ id: string; visible_from: number }>(
-    `select x.id, m.visible_from from members m join devices x on x.id = m.principal_id
+  const rows = await db.query<{ id: string; member_id: string; visible_from: number }>(
+    `select x.id, x.member_id, m.visible_from
+     from members m join devices x on x.member_id = m.principal_id
      join principals p on p.id = x.id and p.disabled_at is null
      where m.room_id = $1 and m.joined_seq <= $2
      union all
-     select x.id, 1 from (
+     select x.id, x.member_id, 1 from (
        select distinct on (e.subject_id) e.subject_id, e.type from entries e
        where e.room_id = $1 and e.seq > $2
          and e.type in ('member.joined', 'member.left', 'member.removed')
        order by e.subject_id, e.seq) first
-     join devices x on x.id = first.subject_id
+     join devices x on x.member_id = first.subject_id
      join principals p on p.id = x.id and p.disabled_at is null
      where first.type <> 'member.joined'`,
     [room, seq],
   );
-  return rows.map((row) => ({ id: row.id, visibleFrom: row.visible_from }));
+  return rows.map((row) => ({
+    id: row.id,
+    member: row.member_id,
+    visibleFrom: row.visible_from,
+  }));
 }
 
 /** Stores cursors while the lease is held; false: it is not, and nothing was stored. */

@@ -131,7 +131,7 @@ Deno.test(
       assertEquals(found.sort(), [...devices].sort(), `at ${seq}`);
     }
     await db.query("update members set visible_from = 5 where principal_id = $1", [a]);
-    assertEquals(await readDevicesAt(db, room, 6), [{ id: a, visibleFrom: 5 }]);
+    assertEquals(await readDevicesAt(db, room, 6), [{ id: a, member: a, visibleFrom: 5 }]);
     await db.query("update principals set disabled_at = now() where id = $1", [a]);
     assertEquals(await readDevicesAt(db, room, 6), []);
   },
@@ -196,5 +196,7 @@ Deno.test("a room of a disabled device keeps its cursor, but not its feed", stri
   ]);
   assertEquals(await readDevicesAt(db, room, 2), []);
   await enableDevice(db, device, owner);
-  assertEquals(await readDevicesAt(db, room, 2), [{ id: device, visibleFrom: 1 }]);
+  assertEquals(await readDevicesAt(db, room, 2), [
+    { id: device, member: device, visibleFrom: 1 },
+  ]);
 });

@@ -42,7 +42,10 @@ export function changeMessage(db: Database, change: {
   ));
 }
 
-/** Joins (`role` null and actor = subject), adds, or changes a role, see `put_member`. */
+/**
+ * Joins (`role` null and actor = subject), adds, or changes a role, see `put_member`. What a person
+ * speaks MQTT with is nobody's member.
+ */
 export function putMember(
   db: Database,
   room: string,
@@ -51,7 +54,10 @@ export function putMember(
   role: string | null,
 ): Promise<ChangeOutcome> {
   return one(db.query<OutcomeRow>(
-    `select outcome, seq from put_member($1, $2, $3, $4)`,
+    `select coalesce(done.outcome, 'not_found') as outcome, done.seq from (select) as always
+     left join lateral (
+       select p.outcome, p.seq from put_member($1, $2, $3, $4) p
+       where not exists (select 1 from devices d where d.id = $3 and d.personal)) done on true`,
     [room, actor, subject, role],
   ));
 }

@@ -1,4 +1,6 @@
+import type { Principal } from "../auth/principal.ts";
 import type { Database, Row } from "../database/mod.ts";
+import type { GlobalRole, PrincipalKind } from "../protocol.ts";
 
 /** A device as its owner sees it, with which secrets are good: `generation` counts them. */
 export interface StoredDevice {
@@ -7,6 +9,8 @@ export interface StoredDevice {
   createdAt: Date;
   /** Its access has ended until it is enabled again. */
   disabledAt?: Date;
+  /** No device, but its owner's own way to speak MQTT. */
+  personal: boolean;
   generation: number;
   /** The generation whose username is the plain id. */
   plainGeneration: number;
@@ -20,6 +24,7 @@ export interface DeviceRow extends Row {
   name: string;
   created_at: Date;
   disabled_at: Date | null;
+  personal: boolean;
   generation: number;
   plain_generation: number;
   former_generation: number | null;
@@ -34,6 +39,7 @@ export function deviceOf(row: DeviceRow): StoredDevice {
     name: row.name,
     createdAt: row.created_at,
     ...(row.disabled_at === null ? {} : { disabledAt: row.disabled_at }),
+    personal: row.personal,
     generation: row.generation,
     plainGeneration: row.plain_generation,
     ...(generation === null || until === null ? {} : { former: { generation, until } }),
@@ -42,17 +48,21 @@ export function deviceOf(row: DeviceRow): StoredDevice {
 
 /** The columns of `devices d` and its `principals p` that deviceOf() reads. */
 export const DEVICE_COLUMNS =
-  `p.id, p.name, p.created_at, p.disabled_at, d.generation, d.plain_generation,
+  `p.id, p.name, p.created_at, p.disabled_at, d.personal, d.generation, d.plain_generation,
    case when d.former_until > now() then d.former_generation end as former_generation,
    d.former_until`;
 
-/** Makes a device; undefined when the owner has `max` of them already, or is disabled. */
+/**
+ * Makes a device; undefined when the owner has `max` of them already, or is disabled. A personal one
+ * hears what comes from now on in the owner's rooms, also when no bridge looks after these yet.
+ */
 export async function createDevice(
   db: Database,
   id: string,
   owner: string,
   name: string,
   max: number,
+  personal = false,
 ): Promise<StoredDevice | undefined> {
   const rows = await db.query<DeviceRow>(
     `with p as (
@@ -61,9 +71,14 @@ export async function createDevice(
        where exists (select 1 from principals o where o.id = $2 and o.disabled_at is null)
          and (select count(*) from devices x where x.owner_id = $2 and x.deleted_at is null) < $4
        returning *),
-     d as (insert into devices (id, owner_id) select p.id, $2 from p returning *)
+     d as (insert into devices (id, owner_id, personal) select p.id, $2, $5 from p returning *),
+     cursors as (
+       insert into bridge_cursors (room_id, seq)
+       select r.id, r.head from d join members m on m.principal_id = d.member_id and d.personal
+       join rooms r on r.id = m.room_id and r.deleted_at is null
+       on conflict (room_id) do nothing)
      select ${DEVICE_COLUMNS} from p join d on d.id = p.id`,
-    [id, owner, name, max],
+    [id, owner, name, max, personal],
   );
   return rows[0] && deviceOf(rows[0]);
 }
@@ -98,17 +113,31 @@ export async function readDevice(
   return rows[0] && deviceOf(rows[0]);
 }
 
-/** A device by its id alone, for brokers and bridges; undefined when unknown or disabled. */
+interface LiveDeviceRow extends DeviceRow {
+  member_id: string;
+  kind: PrincipalKind;
+  role: GlobalRole;
+  member_name: string;
+}
+
+/**
+ * A device by its id alone, for brokers and bridges, and as who it acts: itself, or its owner.
+ * Undefined when it is unknown, or its access or the owner's has ended.
+ */
 export async function readLiveDevice(
   db: Database,
   id: string,
-): Promise<StoredDevice | undefined> {
-  const rows = await db.query<DeviceRow>(
-    `select ${DEVICE_COLUMNS} from devices d join principals p on p.id = d.id
-     where d.id = $1 and p.disabled_at is null`,
+): Promise<{ device: StoredDevice; principal: Principal } | undefined> {
+  const rows = await db.query<LiveDeviceRow>(
+    `select ${DEVICE_COLUMNS}, d.member_id, m.kind, m.role, m.name as member_name
+     from devices d join principals p on p.id = d.id join principals m on m.id = d.member_id
+     where d.id = $1 and p.disabled_at is null and m.disabled_at is null`,
     [id],
   );
-  return rows[0] && deviceOf(rows[0]);
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const { member_id, kind, role, member_name: name } = row;
+  return { device: deviceOf(row), principal: { id: member_id, kind, role, name } };
 }
 
 /** Gives a device another name. */
@@ -209,11 +238,12 @@ export async function roomsOf(db: Database, principal: string): Promise<string[]
   return rows.map((row) => row.room_id);
 }
 
-/** The rooms that any of these principals is a member of. */
-export async function roomsOfAny(db: Database, principals: string[]): Promise<string[]> {
+/** The rooms that any of these devices is in, with its own membership or its owner's. */
+export async function roomsOfAny(db: Database, devices: string[]): Promise<string[]> {
   const rows = await db.query<{ room_id: string }>(
-    `select distinct room_id from members where principal_id = any ($1::uuid[])`,
-    [principals],
+    `select distinct m.room_id from devices d join members m on m.principal_id = d.member_id
+     where d.id = any ($1::uuid[])`,
+    [devices],
   );
   return rows.map((row) => row.room_id);
 }
