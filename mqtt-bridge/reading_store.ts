@@ -7,7 +7,7 @@ import type { TelemetryOptions } from "./telemetry.ts";
 import type { Pair, SourceReadings, TelemetryLane } from "./telemetry_ports.ts";
 
 /** Rows of one statement, unless one device alone has more. */
-const BATCH_ROWS = 6000;
+const BATCH_ROWS = 3000;
 /** Signals that leave in one turn of the event loop: a room takes a hundred. */
 const SIGNALS_PER_TURN = 50;
 

@@ -3,7 +3,6 @@ import { ConfabError } from "../lib/errors.ts";
 import type { Rate } from "../lib/limits/mod.ts";
 import type { Log } from "../lib/log.ts";
 import type { RoomId } from "../lib/protocol.ts";
-import { TELEMETRY } from "../lib/telemetry.ts";
 import { within } from "../lib/within.ts";
 import type { RoomWork } from "./device_work.ts";
 import type { KnownDevices } from "./known_devices.ts";
@@ -14,7 +13,7 @@ import { ReadingStore } from "./reading_store.ts";
 import { RuleWatch } from "./rule_watch.ts";
 import { type PublishedReading, readReadings } from "./telemetry_payload.ts";
 import type { TelemetryLane } from "./telemetry_ports.ts";
-import { type Source, TelemetrySources } from "./telemetry_sources.ts";
+import { type Source, takeNames, TelemetrySources } from "./telemetry_sources.ts";
 
 /** Why readings were dropped. */
 export type DropReason = "quota" | "metrics" | "memory" | "refused";
@@ -90,8 +89,14 @@ export class Telemetry {
 
   /** Takes a publish; throws ConfabError when it is refused. */
   async accept({ device: { id: device }, room, delivery }: RoomWork): Promise<void> {
-    // First, as it may fail and be called again
-    const source = await this.#sources.get({ room, device });
+    const pair = { room, device };
+    // Nobody asks the database about room after room without an end.
+    if (!this.#sources.knows(pair) && !this.#quota.take(device, 1)) {
+      this.t.meter?.dropped(1, "quota");
+      return this.#quota.refuse(device, "rate_limited");
+    }
+    // Before anything is counted, as it may fail and be called again
+    const source = await this.#sources.get(pair);
     const read = source.member
       ? attempt(() => readReadings(delivery.payload, Date.now()))
       : absent();
@@ -102,7 +107,7 @@ export class Telemetry {
       return this.#quota.refuse(device, "rate_limited");
     }
     if (!Array.isArray(read)) throw read;
-    if (!named(source, read)) {
+    if (!takeNames(source, read.map(({ metric }) => metric))) {
       this.#drop(source, count, "metrics");
       return this.#quota.refuse(device, "too_many_metrics");
     }
@@ -188,13 +193,4 @@ function over(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-}
-
-/** False when the device had too many metrics with these. */
-function named({ metrics }: Source, readings: PublishedReading[]): boolean {
-  const fresh = new Set(readings.map(({ metric }) => metric).filter((name) => !metrics.has(name)));
-  if (fresh.size === 0) return true;
-  if (metrics.size + fresh.size > TELEMETRY.metrics) return false;
-  for (const name of fresh) metrics.add(name);
-  return true;
 }

@@ -1,3 +1,4 @@
+import { TELEMETRY } from "../lib/telemetry.ts";
 import type { Pair, Place, TelemetryLane } from "./telemetry_ports.ts";
 import type { RuleWatch, WatchedRule } from "./rule_watch.ts";
 
@@ -26,6 +27,8 @@ const PAGE = 500;
 export class TelemetrySources {
   /** The one that was used last stands last. */
   readonly #known = new Map<string, Source>();
+  /** The keys of each device in it. */
+  readonly #keysOf = new Map<string, Set<string>>();
   readonly #loading = new Map<string, Promise<Source>>();
   #wanted: Pair[] = [];
   #asking: Promise<Map<string, Place>> | undefined;
@@ -38,10 +41,9 @@ export class TelemetrySources {
   /** A device in a room. Throws ConfabError `unavailable` when that cannot be known now. */
   async get(pair: Pair): Promise<Source> {
     const key = keyOf(pair);
-    const known = this.#known.get(key);
-    const now = performance.now();
-    if (known !== undefined && (known.member || now - known.knownAt < ABSENT_MS)) {
-      known.usedAt = now;
+    const known = this.#fresh(key);
+    if (known !== undefined) {
+      known.usedAt = performance.now();
       this.#known.delete(key);
       this.#known.set(key, known);
       return known;
@@ -54,6 +56,11 @@ export class TelemetrySources {
     return await loading;
   }
 
+  /** False when get() would ask the database. */
+  knows(pair: Pair): boolean {
+    return this.#fresh(keyOf(pair)) !== undefined;
+  }
+
   /** It is not in the room any more. */
   gone(pair: Pair): void {
     const known = this.#known.get(keyOf(pair));
@@ -64,7 +71,8 @@ export class TelemetrySources {
 
   /** What is known of a device is outdated. */
   forget(device: string): void {
-    for (const [key, source] of this.#known) if (source.device === device) this.#known.delete(key);
+    for (const key of this.#keysOf.get(device) ?? []) this.#known.delete(key);
+    this.#keysOf.delete(device);
   }
 
   /** Asks again about this one with the next refresh(). */
@@ -98,9 +106,28 @@ export class TelemetrySources {
       usedAt: now,
     };
     this.#update(source, place);
-    this.#known.set(keyOf(pair), source);
-    if (this.#known.size > MAX_SOURCES) this.#known.delete(this.#known.keys().next().value!);
+    this.#remember(source);
     return source;
+  }
+
+  #fresh(key: string): Source | undefined {
+    const known = this.#known.get(key);
+    if (known === undefined || known.member) return known;
+    return performance.now() - known.knownAt < ABSENT_MS ? known : undefined;
+  }
+
+  #remember(source: Source): void {
+    const key = keyOf(source);
+    this.#known.set(key, source);
+    const keys = this.#keysOf.get(source.device);
+    if (keys === undefined) this.#keysOf.set(source.device, new Set([key]));
+    else keys.add(key);
+    if (this.#known.size <= MAX_SOURCES) return;
+    const oldest = this.#known.values().next().value!;
+    this.#known.delete(keyOf(oldest));
+    const rest = this.#keysOf.get(oldest.device);
+    rest?.delete(keyOf(oldest));
+    if (rest?.size === 0) this.#keysOf.delete(oldest.device);
   }
 
   /** Asks together about all that is wanted in this turn of the event loop. */
@@ -124,6 +151,15 @@ export class TelemetrySources {
     for (const metric of place.metrics) source.metrics.add(metric);
     source.rules = this.rules.adopt(place.rules, source.rules);
   }
+}
+
+/** Takes the names of metrics; false when the device had too many with them, then it takes none. */
+export function takeNames({ metrics }: Source, names: string[]): boolean {
+  const fresh = new Set(names.filter((name) => !metrics.has(name)));
+  if (fresh.size === 0) return true;
+  if (metrics.size + fresh.size > TELEMETRY.metrics) return false;
+  for (const name of fresh) metrics.add(name);
+  return true;
 }
 
 function keyOf({ room, device }: Pair): string {

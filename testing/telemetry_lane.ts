@@ -17,8 +17,8 @@ export interface Lane {
   telemetry: Telemetry;
   /** Faults of its database, which may change. */
   faults: Faults;
-  /** Publishes readings of a device in the room. */
-  say(device: Principal, payload: unknown): Promise<void>;
+  /** Publishes readings of a device in the room, or in another. */
+  say(device: Principal, payload: unknown, room?: string): Promise<void>;
   /** Ends as a bridge does that is asked to. */
   stop(): Promise<void>;
   /** Ends without a word: nothing of it reaches the database any more. */
@@ -83,7 +83,7 @@ export async function laneScene(): Promise<LaneScene> {
   };
 }
 
-function laneOf({ chat, db }: ChatScene, room: string, options: Partial<TelemetryOptions>): Lane {
+function laneOf({ chat, db }: ChatScene, home: string, options: Partial<TelemetryOptions>): Lane {
   const faults: Faults = {};
   let dead = false;
   const faulty = faultyDatabase(db, {
@@ -126,7 +126,7 @@ function laneOf({ chat, db }: ChatScene, room: string, options: Partial<Telemetr
   return {
     telemetry,
     faults,
-    say(device, payload) {
+    say(device, payload, room = home) {
       devices.set(device.id, device);
       const text = typeof payload === "string" ? payload : JSON.stringify(payload);
       return telemetry.accept({
