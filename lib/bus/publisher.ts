@@ -63,6 +63,7 @@ export class Publisher {
   #entries: WaitingEntry[] = [];
   #entryBytes = 0;
   #signals: string[] = [];
+  #signalBytes = 0;
   #revocations: string[] = [];
   #failures = 0;
   #pumping: Promise<void> | undefined;
@@ -90,11 +91,16 @@ export class Publisher {
   }
 
   signal(room: RoomId, signal: Signal): void {
-    if (this.#failures > 0 || this.#signals.length >= MAX.signals) {
+    const json = JSON.stringify([room, signal]);
+    const bytes = utf8Length(json) + 1;
+    const full = this.#signals.length >= MAX.signals ||
+      this.#signalBytes + bytes > this.#options.maxPayloadBytes;
+    if (this.#failures > 0 || full) {
       this.#options.stats.dropped++;
       return;
     }
-    this.#signals.push(JSON.stringify([room, signal]));
+    this.#signals.push(json);
+    this.#signalBytes += bytes;
     this.#pump();
   }
 
@@ -121,6 +127,7 @@ export class Publisher {
     this.#entryBytes = 0;
     this.#options.stats.dropped += this.#signals.length;
     this.#signals = [];
+    this.#signalBytes = 0;
     for (const entry of entries) this.#announce(entry);
   }
 
@@ -195,8 +202,12 @@ export class Publisher {
     const entries = this.#entries.splice(0, count);
     this.#entryBytes -= bytes;
     items.entries = entries.map((entry) => entry.json);
-    items.signals = this.#signals;
-    this.#signals = [];
+    const nothingElse = heads.size + entries.length + items.revocations.length === 0;
+    if (nothingElse || this.#signalBytes <= left - bytes) {
+      items.signals = this.#signals;
+      this.#signals = [];
+      this.#signalBytes = 0;
+    }
     return { items, heads, entries };
   }
 
