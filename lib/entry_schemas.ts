@@ -2,6 +2,7 @@ import { z } from "zod";
 import type {
   DesiredState,
   DeviceAlert,
+  DeviceState,
   Json,
   LogEntry,
   Member,
@@ -63,9 +64,30 @@ export const messageCommand = z.object({
 
 /** What a device shall be. */
 export const desiredState = z.object({
-  version: z.number().int().min(0).meta({ description: "Rises with each change" }),
+  version: z.number().int().min(0).meta({
+    description: "Rises with each change: the seq of the entry that holds it",
+  }),
   desired: metadata,
 }).meta({ id: "DesiredState" });
+
+/** What a device has reported, and what is left to do. */
+export const reportedFields = {
+  device: publicPrincipal,
+  desiredVersion: z.number().int().min(0).meta({ description: "0: nothing was ever wished for" }),
+  reported: metadata.exactOptional().meta({ description: "Absent: the device says nothing" }),
+  reportedVersion: z.number().int().min(0).meta({ description: "Counts the changes" }),
+  reportedAt: timestamp.exactOptional(),
+  delta: metadata.meta({
+    description: "What of `desired` is not so in `reported`, as a merge patch (RFC 7386)",
+  }),
+};
+/** What a device in a room shall be, and what it says that it is. */
+export const deviceState = z.object({
+  ...reportedFields,
+  desired: metadata.exactOptional().meta({ description: "Absent: nothing was ever wished for" }),
+  desiredAt: timestamp.exactOptional(),
+  desiredBy: publicPrincipal.exactOptional(),
+}).meta({ id: "DeviceState" });
 
 /** Something about a device that its room should know. */
 export const deviceAlert = z.object({
@@ -163,11 +185,12 @@ export const logEntry = z.object({ room: id, epoch, seq, event: logEvent }).meta
 });
 
 type Equal<A, B> = [A, B] extends [B, A] ? true : never;
-[true, true, true, true, true, true, true, true, true] satisfies [
+[true, true, true, true, true, true, true, true, true, true] satisfies [
   Equal<z.output<typeof message>, Message>,
   Equal<z.output<typeof logEntry>, LogEntry>,
   Equal<z.output<typeof messageCommand>, MessageCommand>,
   Equal<z.output<typeof desiredState>, DesiredState>,
+  Equal<z.output<typeof deviceState>, DeviceState>,
   Equal<z.output<typeof deviceAlert>, DeviceAlert>,
   Equal<z.output<typeof member>, Member>,
   Equal<z.output<typeof publicPrincipal>, PublicPrincipal>,

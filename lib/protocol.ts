@@ -1,7 +1,9 @@
 /**
  * The wire contract in types and constants: what REST, WebSocket, SSE and MQTT carry.
- * Free of imports, so that the SDK and the web client can share it.
+ * Free of imports but for types, so that the SDK and the web client can share it.
  */
+import type { DesiredState, ReportedState } from "./device_states.ts";
+export type * from "./device_states.ts";
 
 /** UUIDv7 in lower case. */
 export type RoomId = string;
@@ -80,12 +82,6 @@ export interface MessageCommand {
   expiresAt: Timestamp;
   /** The seq of the message with which the device answered. */
   answer?: number;
-}
-
-/** What a device shall be; `version` rises with each change. */
-export interface DesiredState {
-  version: number;
-  desired: Metadata;
 }
 
 /**
@@ -219,7 +215,8 @@ export interface RoomPresence {
 export type Signal =
   | { type: "typing"; principal: PublicPrincipal }
   | { type: "receipt"; principal: PublicPrincipal; read: number }
-  | { type: "presence"; state: PresenceState; changes: MemberPresence[] };
+  | { type: "presence"; state: PresenceState; changes: MemberPresence[] }
+  | ({ type: "state" } & ReportedState);
 
 /** The limits of a connection, told in `ready`. */
 export interface Limits {

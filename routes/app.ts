@@ -6,6 +6,7 @@ import { Api } from "./api.ts";
 import { authRoutes } from "./auth.ts";
 import type { AppEnv, RouteContext } from "./context.ts";
 import { devicePresenceRoutes } from "./device_presence.ts";
+import { deviceStateRoutes } from "./device_states.ts";
 import { deviceRoutes } from "./devices.ts";
 import { docsRoutes } from "./docs.ts";
 import { protect } from "./headers.ts";
@@ -47,6 +48,7 @@ export function createApi(context: RouteContext): Api {
   presenceRoutes(api);
   messageRoutes(api);
   deviceRoutes(api);
+  deviceStateRoutes(api);
   devicePresenceRoutes(api);
   healthRoutes(api, context);
   liveRoutes(api, context.live);

@@ -7,6 +7,7 @@ import {
   message,
   presenceState,
   publicPrincipal,
+  reportedFields,
   roomRole,
   seq,
   timestamp,
@@ -94,6 +95,7 @@ export const signalFrame = z.object({
         description: "Everybody when the state was not `known` before; empty when it is not now",
       }),
     }),
+    z.object({ type: z.literal("state"), ...reportedFields }),
   ]),
 });
 

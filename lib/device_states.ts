@@ -1,0 +1,30 @@
+import type { Metadata, PublicPrincipal, Timestamp } from "./protocol.ts";
+
+/** What devices in rooms are and shall be, as every protocol carries it. */
+
+/** What a device shall be; `version` rises with each change: it is the seq of the entry. */
+export interface DesiredState {
+  version: number;
+  desired: Metadata;
+}
+
+/** What a device in a room shall be (desired), and what it says that it is (reported). */
+export interface DeviceState {
+  device: PublicPrincipal;
+  /** Absent: nothing was ever wished for. */
+  desired?: Metadata;
+  /** The seq of the entry that holds it; 0: there is none. */
+  desiredVersion: number;
+  desiredAt?: Timestamp;
+  desiredBy?: PublicPrincipal;
+  /** Absent: the device says nothing. */
+  reported?: Metadata;
+  /** Counts the changes. */
+  reportedVersion: number;
+  reportedAt?: Timestamp;
+  /** What of `desired` is not so in `reported`, as a merge patch (RFC 7386). */
+  delta: Metadata;
+}
+
+/** What a device has reported, and what is left to do of the desired state with that version. */
+export type ReportedState = Omit<DeviceState, "desired" | "desiredAt" | "desiredBy">;
