@@ -76,6 +76,15 @@ export const deviceTelemetry = z.union([
 export const deviceReported = stateSchema
   .meta({ id: "DeviceReported", type: "object", description: "At most 8 KiB" });
 
+/** What a device shall be, and what of that is left to do. */
+export const deviceDesired = z.object({
+  ...desiredState.shape,
+  delta: metadata.exactOptional().meta({
+    description: "What of `desired` is not so in what the device has reported, as a merge patch " +
+      "(RFC 7386); absent: nothing is to do",
+  }),
+}).meta({ id: "DeviceDesired" });
+
 /** What a device shall do. */
 export const deviceCommand = z.object({
   commandId: id.meta({ description: "The same when it is published again: obey once" }),
@@ -144,7 +153,7 @@ export const DEVICE_SAYS = {
 export const DEVICE_HEARS = {
   events: logEntry,
   head: deviceHead,
-  desired: desiredState,
+  desired: deviceDesired,
   commands: deviceCommand,
   receipts: deviceReceipt,
   // A device that names a response topic has the receipts of its sends there too

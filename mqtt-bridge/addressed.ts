@@ -11,24 +11,15 @@ export interface Addressed {
 
 /**
  * A command is published to the device that shall obey it, as `{commandId, room, seq, name, args,
- * from, expiresAt}`, unless it is settled or its time is over; a desired state to its device, as
- * the retained `{version, desired}`. They come from the log, so a bridge that takes over goes on
- * where the other stopped: at least once, in order.
+ * from, expiresAt}`, unless it is settled or its time is over. It comes from the log, so a bridge
+ * that takes over goes on where the other stopped: at least once, in order. (What is desired of a
+ * device comes from its table: `Desired`.)
  */
 export function addressedBy(
   { room, seq, event }: LogEntry,
   topics: Topics,
   now = Date.now(),
 ): Addressed | undefined {
-  if (event.type === "device.state") {
-    const { device, state } = event;
-    return {
-      device: device.id,
-      topic: topics.desired(device.id, room),
-      payload: JSON.stringify(state),
-      retain: true,
-    };
-  }
   const command = event.type === "message.created" ? event.message.command : undefined;
   if (command?.status !== "queued" || Date.parse(command.expiresAt) <= now) return undefined;
   const { id: commandId, device, name, args, expiresAt } = command;

@@ -13,6 +13,7 @@ import { Outbound } from "./outbound.ts";
 import type { Provisioner, Publisher } from "./ports.ts";
 import { DynamicSecurity } from "./provisioning.ts";
 import { Roster } from "./roster.ts";
+import { States } from "./states.ts";
 import { Topics } from "./topics.ts";
 
 /** Why a session is over. */
@@ -23,6 +24,7 @@ export class BridgeSession implements Publisher {
   readonly #topics: Topics;
   readonly #over = new AbortController();
   readonly #devices: KnownDevices;
+  readonly #states: States;
   readonly #outbound: Outbound;
   readonly #presence: DevicePresence | undefined;
   readonly #dynsec: DynamicSecurity | undefined;
@@ -36,10 +38,14 @@ export class BridgeSession implements Publisher {
     const signal = this.#over.signal;
     this.#topics = new Topics(o.prefix);
     this.#devices = new KnownDevices(o.actions, o.rate);
+    const { actions } = o;
+    const topics = this.#topics;
+    this.#states = new States({ topics, store, actions, publisher: this, log, signal });
     this.#outbound = new Outbound({
-      topics: this.#topics,
+      topics,
       store,
       publisher: this,
+      desired: this.#states.desired,
       lease,
       log,
       watch: o.watch,
@@ -86,7 +92,8 @@ export class BridgeSession implements Publisher {
     if (stop.aborted) onStop();
     try {
       const outbound = this.#outbound.run();
-      await Promise.all([outbound, this.#presence?.run(), this.#roster.run(), this.#stayConnected()]);
+      const work = [outbound, this.#states.run(), this.#presence?.run(), this.#roster.run()];
+      await Promise.all([...work, this.#stayConnected()]);
     } finally {
       stop.removeEventListener("abort", onStop);
     }
@@ -175,6 +182,7 @@ export class BridgeSession implements Publisher {
       this.o.log.info("The bridge is connected to the MQTT broker", { term: this.lease.term });
       this.#roster.connected();
       this.#outbound.connected();
+      this.#states.desired.showAll();
       this.#presence?.connected();
       if (await connection.ended === "taken_over") this.#finish("taken_over");
       return true;
@@ -196,11 +204,18 @@ export class BridgeSession implements Publisher {
       actions,
       devices: this.#devices,
       publisher: this,
-      handlers: handlersOf({ ...this.o, presence: this.#presence }),
+      handlers: handlersOf({
+        ...this.o,
+        presence: this.#presence,
+        onReported: (room, device, change) => this.#states.reported(room, device, change),
+      }),
       log,
       signal,
       onHeard: (device) => this.#presence?.heard(device),
-      onBirth: (device) => this.#outbound.born(device),
+      onBirth: (device) => {
+        this.#outbound.born(device);
+        this.#states.desired.born(device);
+      },
       onStored: (room, seq) => this.#outbound.notice(room, seq),
     });
   }

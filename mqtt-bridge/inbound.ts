@@ -15,7 +15,7 @@ import type { Topics, UpTopic } from "./topics.ts";
 /** What inbound works with; one per connection to the broker. */
 export interface InboundOptions {
   topics: Topics;
-  actions: BridgeActions;
+  actions: Pick<BridgeActions, "send" | "log">;
   devices: KnownDevices;
   publisher: Publisher;
   /** What is done with telemetry, state, replies and status; what has no handler is refused. */

@@ -33,7 +33,7 @@ function fixture(
   const acknowledged: string[] = [];
   const stored: string[] = [];
   const published: Fixture["published"] = [];
-  const actions: BridgeActions = {
+  const actions: Pick<BridgeActions, "device" | "send" | "log"> = {
     device: (id): Promise<Principal> =>
       Promise.resolve({ id, kind: "device", name: "d", role: "device" }),
     // As the appender does it: what fails and may pass takes all behind it along.

@@ -1,6 +1,7 @@
 import { backoffMs, pause } from "../lib/backoff.ts";
 import type { Log } from "../lib/log.ts";
 import type { PrincipalId, RoomId } from "../lib/protocol.ts";
+import type { Desired } from "./desired.ts";
 import { Heads } from "./heads.ts";
 import { OutboundRoom } from "./outbound_room.ts";
 import type { BridgeRoom, BridgeStore, LeaseHold, Publisher, WatchRoom } from "./ports.ts";
@@ -12,6 +13,7 @@ export interface OutboundOptions {
   topics: Topics;
   store: BridgeStore;
   publisher: Publisher;
+  desired: Pick<Desired, "publish" | "showAll">;
   lease: LeaseHold;
   log: Log;
   /** Tells of new entries; without it the beacon finds them. */
@@ -182,6 +184,7 @@ export class Outbound {
   #startOver(): void {
     this.o.log.warn("The history was reset; devices are told the new epoch");
     for (const room of [...this.#rooms.values()]) this.#drop(room);
+    this.o.desired.showAll();
   }
 
   #reach(room: OutboundRoom, head: number): void {

@@ -60,6 +60,7 @@ function fixture(count: number) {
           waiting.add(publish);
         }),
     },
+    desired: { publish: () => Promise.resolve(), showAll: () => {} },
     lease: { name: "l", holder: "h", term: 1 },
     log: createLog("silent"),
     beaconSeconds: 60,

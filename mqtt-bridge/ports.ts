@@ -1,6 +1,14 @@
 import type { Principal } from "../lib/auth/principal.ts";
 import type { Presence } from "../lib/presence/mod.ts";
-import type { LogEntry, MessageBody, PrincipalId, RoomId, SendOk } from "../lib/protocol.ts";
+import type {
+  DeviceState,
+  LogEntry,
+  MessageBody,
+  Metadata,
+  PrincipalId,
+  RoomId,
+  SendOk,
+} from "../lib/protocol.ts";
 
 /** What devices can do, as the bridge calls it. Every call ends within its own deadline. */
 export interface BridgeActions {
@@ -22,6 +30,20 @@ export interface BridgeActions {
     cursor: { epoch?: string; after: number },
     limit: number,
   ): Promise<{ entries: LogEntry[]; head: number; epoch: string; hasMore: boolean }>;
+  /** Stores what a device says that it is; undefined: nothing any more. Throws ConfabError. */
+  report(
+    device: PrincipalId,
+    room: RoomId,
+    reported: Metadata | undefined,
+  ): Promise<{ changed: boolean; deltaChanged: boolean }>;
+  /** Tells those who look at the rooms how these stand now. */
+  signalStates(keys: readonly StateKey[]): Promise<void>;
+}
+
+/** A device in a room. */
+export interface StateKey {
+  room: RoomId;
+  device: PrincipalId;
 }
 
 /** Who may work: `term` is larger than that of every earlier holder. */
@@ -76,6 +98,14 @@ export interface BridgeStore {
   devicesOf(ids: PrincipalId[]): Promise<DeviceCredential[]>;
   /** The rooms that any of these devices is in. */
   roomsOf(devices: PrincipalId[]): Promise<RoomId[]>;
+  /** Where something was wished for, in an order, after a key: of these devices, or of all (null). */
+  desiredKeys(
+    devices: PrincipalId[] | null,
+    after: StateKey | null,
+    limit: number,
+  ): Promise<StateKey[]>;
+  /** The states of those devices that are in the rooms. */
+  states(keys: readonly StateKey[]): Promise<{ room: RoomId; state: DeviceState }[]>;
 }
 
 /** What became of what a device said of itself, and what is so now. */

@@ -12,7 +12,7 @@ import type { Topics } from "./topics.ts";
 
 interface RequestContext {
   topics: Topics;
-  actions: BridgeActions;
+  actions: Pick<BridgeActions, "log">;
   devices: KnownDevices;
   publisher: Publisher;
   log: Log;

@@ -27,8 +27,11 @@ const ABOUT: Record<Topic, string> = {
   status: "Birth and last will of the device. After a birth the heads are published again.",
   telemetry: "Readings. They never become messages by themselves: the latest values and a " +
     "bounded series of them are kept.",
-  reported: "What the device is, retained",
-  desired: "What the device shall be, retained",
+  reported:
+    "What the device is, as a whole, retained. The last one counts; an empty one says that " +
+    "nothing is known any more.",
+  desired: "What the device shall be, retained, and what of that is left to do. It is published " +
+    "again after a birth, and when there is something else to do.",
   commands: "What the device shall do: at least once, with the same `commandId`",
   replies: "What became of a command: shown in the room as the answer to it, once",
   events: "The log of a room, in order, at least once, own messages too",
@@ -123,7 +126,10 @@ function messagesOf(schemas: JsonSchemas): Record<Topic, Record<string, AsyncMes
       cleared,
     },
     telemetry: message("readings", "Readings of now, or with their times", telemetry),
-    reported: message("reported", "The whole state", reported),
+    reported: {
+      ...message("reported", "The whole state", reported),
+      cleared: { ...cleared, summary: "The device says nothing any more" },
+    },
     desired: { ...message("desired", "The whole state that is wished for", desired), cleared },
     commands: message("command", "The device shall do this", commands),
     replies: message("reply", "It was done, or not", replies),

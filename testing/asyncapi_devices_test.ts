@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { setDesired } from "../lib/chat/device_states.ts";
 import { changeRoom } from "../lib/chat/rooms.ts";
 import { leaveRoom, removeMember, setMember } from "../lib/chat/members.ts";
 import { deleteMessage, editMessage } from "../lib/chat/messages.ts";
@@ -60,16 +61,6 @@ Deno.test("a send is documented as the envelope exactly when it is read as one",
   assertEquals(rest.anyOf, enough.map(([key]) => ({ required: [key] })));
 });
 
-/** Wishes for a state of the device, as its room's log holds it. */
-async function desire({ chat: { chat }, room }: MqttScene, device: string): Promise<void> {
-  const state = { version: 1, desired: { level: 3 } };
-  await chat.db.query("select append_about_device($1, $2, 'device.state', $3::jsonb)", [
-    room,
-    device,
-    JSON.stringify(state),
-  ]);
-}
-
 Deno.test("every message that a device hears is as the document says", strict, async () => {
   await using scene = await MqttScene.start((await brokerKinds())[0]!);
   const { room, owner, chat: { chat } } = scene;
@@ -96,7 +87,9 @@ Deno.test("every message that a device hears is as the document says", strict, a
   await setMember(chat, owner, room, person.id, "member");
   await leaveRoom(chat, person, room);
   await changeRoom(chat, owner, room, { name: "Another" });
-  await desire(scene, id);
+  await device.subscribe(topics.desired(id, room));
+  await setDesired(chat, owner, { room, device: id }, { desired: { level: 3 } }, { merge: false });
+  await device.waitFor(topics.desired(id, room));
   const ask = (request: unknown) => device.publish(topics.requests(id), JSON.stringify(request));
   await ask({ requestId: "1", type: "log", room, after: 0, limit: 200 });
   await ask({ requestId: "2", type: "log", room: newId(), after: 0 });
@@ -107,9 +100,12 @@ Deno.test("every message that a device hears is as the document says", strict, a
   await device.waitFor(topics.errors(id), 3);
   await device.waitFor(topics.head(id, room));
   await removeMember(chat, owner, room, id);
-  const isCleared = (one: { topic: string; payload: string }) =>
-    one.topic === topics.head(id, room) && one.payload === "";
-  await until("the head is cleared", () => device.received.some(isCleared));
+  for (const topic of [topics.head(id, room), topics.desired(id, room)]) {
+    await until(
+      `${topic} is cleared`,
+      () => device.received.some((one) => one.topic === topic && one.payload === ""),
+    );
+  }
   const types = new Set(device.json(topics.events(id, room)).map(({ event }) => event.type));
   assertEquals(types.size, 9, [...types].join());
 

@@ -1,9 +1,11 @@
 import type { Principal } from "../auth/principal.ts";
-import type { MessageBody, PrincipalId, RoomId, SendOk } from "../protocol.ts";
+import type { MessageBody, Metadata, PrincipalId, RoomId, SendOk } from "../protocol.ts";
 import * as cursors from "../store/bridge.ts";
 import * as leases from "../store/bridge_lease.ts";
+import * as states from "../store/device_states.ts";
 import { roomsOfAny } from "../store/devices.ts";
 import type { ChatContext } from "./context.ts";
+import { reportState, signalStates, type StateKey } from "./device_states.ts";
 import { liveDevice } from "./devices.ts";
 import { readLog } from "./messages.ts";
 import { publicError } from "./outcome.ts";
@@ -24,6 +26,9 @@ export function deviceActions(context: ChatContext) {
       cursor: { epoch?: string; after: number },
       limit: number,
     ) => reading(() => readLog(context, viewer, room, cursor, limit)),
+    report: (device: PrincipalId, room: RoomId, reported: Metadata | undefined) =>
+      writing(() => reportState(context, device, room, reported)),
+    signalStates: (keys: readonly StateKey[]) => reading(() => signalStates(context, keys)),
   };
 }
 
@@ -31,6 +36,13 @@ export function deviceActions(context: ChatContext) {
 function reading<T>(read: () => Promise<T>): Promise<T> {
   return read().catch((error) => {
     throw publicError(error, true);
+  });
+}
+
+/** A lost answer is `outcome_unknown`: the same once more does no harm. */
+function writing<T>(write: () => Promise<T>): Promise<T> {
+  return write().catch((error) => {
+    throw publicError(error);
   });
 }
 
@@ -51,5 +63,8 @@ export function bridgeStore({ db }: Pick<ChatContext, "db">) {
     devices: () => cursors.readCredentials(db),
     devicesOf: (ids: PrincipalId[]) => cursors.readCredentialsOf(db, ids),
     roomsOf: (devices: PrincipalId[]) => roomsOfAny(db, devices),
+    desiredKeys: (devices: PrincipalId[] | null, after: StateKey | null, limit: number) =>
+      states.readDesiredKeys(db, devices, after, limit),
+    states: (keys: readonly StateKey[]) => states.readStates(db, keys),
   };
 }
