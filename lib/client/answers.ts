@@ -1,4 +1,5 @@
 import type {
+  DeviceState,
   GlobalRole,
   JoinedRoom,
   LogEntry,
@@ -94,6 +95,12 @@ export interface MqttAccess {
 export interface DeviceAnswer {
   device: Device;
   mqtt: MqttAccess;
+}
+
+/** The state of a device after a wish; `duplicate`: it was so before. */
+export interface StateAnswer {
+  state: DeviceState;
+  duplicate: boolean;
 }
 
 /** Read cursor and what is left unread. */

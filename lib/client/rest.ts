@@ -1,4 +1,5 @@
 import type {
+  DeviceState,
   DeviceStatus,
   JoinedRoom,
   Member,
@@ -21,6 +22,7 @@ import type {
   Page,
   ReadAnswer,
   RoomAnswer,
+  StateAnswer,
   User,
 } from "./answers.ts";
 import { ConfabClientError } from "./errors.ts";
@@ -28,6 +30,13 @@ import { exchange } from "./exchange.ts";
 import type { TokenProvider } from "./tokens.ts";
 
 type Query = Record<string, string | number | null | undefined>;
+
+/** What is wished for of a device; `version` is the one that was seen. */
+export interface DesiredWish {
+  desired: Metadata;
+  version?: number;
+  clientId?: string;
+}
 
 /** What can be changed of a message. */
 export type MessageChange = Pick<MessageBody, "text" | "data" | "metadata"> & { clientId?: string };
@@ -174,6 +183,24 @@ export class RestClient {
 
   markRead(room: RoomId, seq: number): Promise<ReadAnswer> {
     return this.request("PUT", `/v1/rooms/${room}/read`, { body: { seq } });
+  }
+
+  /** The devices of a room with their states. */
+  roomDevices(room: RoomId, next?: string | null): Promise<Page<DeviceState>> {
+    return this.request("GET", `/v1/rooms/${room}/devices`, { query: { next } });
+  }
+
+  deviceState(room: RoomId, device: PrincipalId): Promise<DeviceState> {
+    return this.request("GET", `/v1/rooms/${room}/devices/${device}/state`);
+  }
+
+  setDesired(room: RoomId, device: PrincipalId, body: DesiredWish): Promise<StateAnswer> {
+    return this.request("PUT", `/v1/rooms/${room}/devices/${device}/state`, { body });
+  }
+
+  /** `desired` is a merge patch: what it does not name stays, and null removes. */
+  changeDesired(room: RoomId, device: PrincipalId, body: DesiredWish): Promise<StateAnswer> {
+    return this.request("PATCH", `/v1/rooms/${room}/devices/${device}/state`, { body });
   }
 
   createDevice(device: { name: string }): Promise<DeviceAnswer> {

@@ -21,6 +21,7 @@ import { PresenceReader } from "./presence.ts";
 import { ReadCursor } from "./read_cursor.ts";
 import { repeat } from "./repeat.ts";
 import type { MessageChange } from "./rest.ts";
+import { RoomDevices } from "./room_devices.ts";
 import type { RoomContext, RoomEvents } from "./room_events.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -31,6 +32,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly id: RoomId;
   readonly timeline: Timeline;
   readonly outbox: Outbox;
+  readonly devices: RoomDevices;
   #context: RoomContext;
   #following: Following;
   #history: History;
@@ -71,6 +73,7 @@ export class Room extends Emitter<RoomEvents> {
       (seq) => this.#request<ReadAnswer>({ type: "read", room: id, seq }),
       ({ read, unread }) => this.#count(read >= (this.cursor?.seq ?? 0) ? 0 : unread),
     );
+    this.devices = new RoomDevices(id, context);
     this.#presence = new PresenceReader(() => rest.presence(id));
     this.outbox = new Outbox({
       room: id,
@@ -210,6 +213,10 @@ export class Room extends Emitter<RoomEvents> {
   signal(signal: Signal): void {
     if (signal.type === "typing") return this.emit("typing", signal.principal);
     if (signal.type === "presence") return this.#presenceChanged(signal);
+    if (signal.type === "state") {
+      const { type: _, ...reported } = signal;
+      return this.emit("reported", reported);
+    }
     if (signal.type !== "receipt") return;
     const { principal } = signal;
     const { state } = this.#context.connection;
@@ -245,7 +252,8 @@ export class Room extends Emitter<RoomEvents> {
     if (event.type === "message.created") this.#created(event.message);
     else if ("message" in event) {
       if (this.timeline.change(entry.seq, event.message)) this.emit("change", event.message);
-    } else if (event.type.startsWith("member.")) this.emit("member", event);
+    } else if (event.type === "device.state") this.emit("desired", event);
+    else if (event.type.startsWith("member.")) this.emit("member", event);
     this.outbox.seen(entry.seq);
     this.emit("entry", entry);
   }

@@ -1,4 +1,4 @@
-import type { LogEntry, LogEvent, Message, PublicPrincipal } from "../protocol.ts";
+import type { LogEntry, LogEvent, Message, PublicPrincipal, ReportedState } from "../protocol.ts";
 import type { Clock } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import type { RoomStatus } from "./following.ts";
@@ -17,6 +17,10 @@ export interface RoomEvents {
   member: LogEvent;
   /** Every entry, after its own event. */
   entry: LogEntry;
+  /** Another state of a device is wished for. */
+  desired: Extract<LogEvent, { type: "device.state" }>;
+  /** A device has reported another state, or has something else to do. */
+  reported: ReportedState;
   typing: PublicPrincipal;
   receipt: { principal: PublicPrincipal; read: number };
   /** Members came or went, or it is not known any more who is here. */

@@ -9,8 +9,10 @@ export class ScriptedRest {
   readonly valid = new Set(["token-0"]);
   refreshes = 0;
   /** Runs before an answer; a Response it returns is used instead. */
-  intercept: (path: string) => Response | undefined | Promise<Response | undefined> = () =>
-    undefined;
+  intercept: (
+    path: string,
+    request: Request,
+  ) => Response | undefined | Promise<Response | undefined> = () => undefined;
   #server: ScriptedServer;
 
   constructor(server: ScriptedServer) {
@@ -20,7 +22,7 @@ export class ScriptedRest {
   async answer(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     this.requests.push(`${request.method} ${pathname}`);
-    const instead = await this.intercept(pathname);
+    const instead = await this.intercept(pathname, request);
     if (instead !== undefined) return instead;
     if (/^\/v1\/auth\/(login|guest|refresh)$/.test(pathname)) return this.#session(pathname);
     const token = request.headers.get("authorization")?.replace("Bearer ", "") ?? "";
