@@ -1,9 +1,11 @@
 import { SIZES } from "../../lib/protocol.ts";
 import type { Message } from "../../lib/client/mod.ts";
+import { CompletionList } from "./completion_list.ts";
 import { drafts } from "./drafts.ts";
 import { element } from "./element.ts";
 import { icon } from "./icon.ts";
 import { notice } from "./notice.ts";
+import type { TypedCommands } from "./typed_commands.ts";
 
 /** What a composer does with what is written. */
 export interface ComposerActions {
@@ -12,6 +14,8 @@ export interface ComposerActions {
   typing(): void;
   /** One's last message that can be edited. */
   lastOwn(): Message | undefined;
+  /** Lines that are commands and no messages. */
+  commands: Pick<TypedCommands, "accepts" | "send" | "offers">;
 }
 
 /** The field one writes in, for new messages and for editing old ones. */
@@ -22,6 +26,12 @@ export class Composer {
   #field: HTMLTextAreaElement;
   #editingBar: HTMLElement;
   #editing: Message | undefined;
+  #completions = new CompletionList((line) => this.#complete(line));
+  #problem = element("p", {
+    class: "problem composer-problem",
+    role: "alert",
+    "data-testid": "composer-problem",
+  });
 
   constructor(room: string, label: string, actions: ComposerActions) {
     this.#room = room;
@@ -59,6 +69,8 @@ export class Composer {
         },
       },
       this.#editingBar,
+      this.#problem,
+      this.#completions.element,
       element(
         "div",
         { class: "composer-line" },
@@ -102,8 +114,10 @@ export class Composer {
 
   #typed(): void {
     this.#grow();
+    this.#problem.textContent = "";
     if (this.#editing !== undefined) return;
     drafts.set(this.#room, this.#field.value);
+    this.#offer();
     if (this.#field.value.trim() !== "") this.#actions.typing();
   }
 
@@ -111,6 +125,8 @@ export class Composer {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       this.#submit();
+    } else if (event.key === "Tab" && !event.shiftKey && this.#completions.takeFirst()) {
+      event.preventDefault();
     } else if (event.key === "Escape" && this.#editing !== undefined) {
       event.preventDefault();
       this.#stopEditing();
@@ -134,13 +150,46 @@ export class Composer {
     }
     const editing = this.#editing;
     if (editing === undefined) {
-      this.#field.value = "";
-      drafts.set(this.#room, "");
+      if (this.#actions.commands.accepts(text)) return void this.#command(text);
+      this.#empty();
       this.#actions.send(text);
     } else {
       this.#stopEditing();
       if (text !== editing.text) this.#actions.edit(editing, text);
     }
+    this.focus();
+  }
+
+  /** Sends a command. A line that is wrong stays, with what is wrong said above it. */
+  async #command(text: string): Promise<void> {
+    const before = this.#field.value;
+    this.#empty();
+    const wrong = await this.#actions.commands.send(text);
+    if (wrong === undefined) return;
+    this.#problem.textContent = wrong;
+    if (this.#field.value !== "" || this.#editing !== undefined) return;
+    this.#field.value = before;
+    drafts.set(this.#room, before);
+    this.focus();
+  }
+
+  #empty(): void {
+    this.#field.value = "";
+    this.#problem.textContent = "";
+    this.#completions.hide();
+    drafts.set(this.#room, "");
+    this.focus();
+  }
+
+  #offer(): void {
+    const text = this.#field.value;
+    if (!this.#actions.commands.accepts(text)) return this.#completions.hide();
+    void this.#completions.show(() => this.#actions.commands.offers(text));
+  }
+
+  #complete(line: string): void {
+    this.#field.value = line;
+    this.#typed();
     this.focus();
   }
 

@@ -10,17 +10,25 @@
  * - dialogs: `room-name`, `room-topic`, `create-room`; `browse-query`, `join-room`;
  *   `people-query`, `person` (with `data-principal`); `device-name`, `create-device`,
  *   `device-publish` and `device-subscribe` (the commands), `copy`, `close-dialog`,
- *   `confirm`
+ *   `confirm`; `show-qr`, `device-qr`, `device-access` (its text); `claim-device`, `claim-code`,
+ *   `claim-name`, `claim-submit`, `claim-problem`
  * - conversation: role "log"; `message` (with `data-seq`, `data-kind` user, guest or device,
  *   `data-own`, `data-state` stored, deleted, pending or failed), `message-text`,
  *   `message-data`, `edited`, `edit-message`, `delete-message`, `retry-message`,
  *   `discard-message`; `load-earlier`, `jump`, `unread-marker`, `typing`
- * - composer: `composer` (textarea), `send`, `editing`, `cancel-edit`
+ *   `command` (with `data-status`), `command-name`, `command-args`, `command-status`,
+ *   `command-answer`, `cancel-command`; `entry-line` (with `data-type`)
+ * - composer: `composer` (textarea), `send`, `editing`, `cancel-edit`, `composer-problem`,
+ *   `completion`
  * - members: `toggle-members`, `members` (panel), `member` (with `data-principal`,
- *   `data-kind`), `invite`, `add-device`, `leave-room`
+ *   `data-kind`), `invite`, `add-device`, `leave-room`, `presence` (with `data-state`)
+ * - device: `open-device`, `device-panel` (with `data-device`), `presence-words`, `close-device`;
+ *   `device-state`, `edit-desired`, `desired-json`, `save-desired`, `state-conflict`,
+ *   `state-problem`; `metric` (with `data-metric`), `metric-value`, `sparkline` (with
+ *   `data-points`), `dropped`; `device-command` (with `data-name`), `send-command`, `any-command`
  *
  * Keys: Enter sends, Shift+Enter breaks the line, Up in an empty composer edits one's last
- * message, Escape ends editing or closes a panel, Ctrl+K (⌘K) finds a room, Alt+Up and Alt+Down
+ * message, Tab completes a command, Escape ends editing or closes a panel, Ctrl+K (⌘K) finds a room, Alt+Up and Alt+Down
  * go to the next room.
  */
 import type { User } from "../../lib/client/mod.ts";

@@ -1,5 +1,4 @@
 import type { Member } from "../../lib/client/mod.ts";
-import { avatar, withDot } from "./avatar.ts";
 import type { Chat } from "./chat.ts";
 import { openDeviceDialog } from "./device_dialog.ts";
 import type { ListedRoom } from "./directory.ts";
@@ -8,9 +7,10 @@ import { askFirst } from "./dialog.ts";
 import { element, fill } from "./element.ts";
 import { icon } from "./icon.ts";
 import type { IconName } from "./icon.ts";
+import { memberRow } from "./member_row.ts";
+import type { MemberRowOptions } from "./member_row.ts";
 import { attempt } from "./notice.ts";
-import { openDirect, openInviteDialog } from "./people_dialog.ts";
-import type { PresenceDots } from "./presence_dots.ts";
+import { openInviteDialog } from "./people_dialog.ts";
 import { onNextFrame } from "./room_list.ts";
 
 const MAX_MEMBERS = 1000;
@@ -20,22 +20,35 @@ export interface MembersPanel {
   element: HTMLElement;
   open: boolean;
   toggle(): void;
+  /** Another panel stands in its place; `uncover` takes that away. Undefined: it does no more. */
+  cover(uncover: (() => void) | undefined): void;
   toggled: (open: boolean) => void;
   stop(): void;
+}
+
+/** What the panel needs of the conversation beside it. */
+export interface MembersOptions extends Pick<MemberRowOptions, "presence" | "openDevice"> {
+  /** Called with all members when they were read. */
+  learned(members: Member[]): void;
 }
 
 /** Lists people and devices of a room and lets one add and remove them. */
 export function membersPanel(
   chat: Chat,
   listed: ListedRoom,
-  presence: PresenceDots,
+  { presence, openDevice, learned }: MembersOptions,
 ): MembersPanel {
   const { room, info } = listed;
   const lists = element("div", { class: "member-lists" });
   const refresh = onNextFrame(async () => {
     const members = await readMembers(chat, room.id).catch(() => undefined);
     if (members === undefined) return;
-    showMembers(members, lists, (member) => memberRow(chat, listed, member, presence, refresh));
+    learned(members);
+    showMembers(
+      members,
+      lists,
+      (member) => memberRow({ chat, listed, member, presence, openDevice, changed: refresh }),
+    );
   });
   const group = info.kind === "group";
   const element_ = element(
@@ -68,17 +81,24 @@ export function membersPanel(
   element_.addEventListener("keydown", (event) => {
     if (event.key === "Escape") panel.toggle();
   });
+  let covered: (() => void) | undefined;
   const panel: MembersPanel = {
     element: element_,
     open: matchMedia("(min-width: 1100px)").matches,
     toggled: () => {},
     toggle() {
-      this.open = !this.open;
+      this.open = covered !== undefined || !this.open;
+      covered?.();
       element_.hidden = !this.open;
       this.toggled(this.open);
       const focus = this.open ? element_ : document;
       focus.querySelector<HTMLElement>(this.open ? "button" : "[data-testid=toggle-members]")
         ?.focus();
+    },
+    cover(uncover) {
+      covered = uncover;
+      element_.hidden = covered !== undefined || !this.open;
+      this.toggled(!element_.hidden);
     },
     stop: room.on("member", refresh),
   };
@@ -115,50 +135,6 @@ function showMembers(
     lists,
     ...part("People", ({ principal }) => principal.kind !== "device"),
     ...part("Devices", ({ principal }) => principal.kind === "device"),
-  );
-}
-
-function memberRow(
-  chat: Chat,
-  listed: ListedRoom,
-  { principal, role }: Member,
-  presence: PresenceDots,
-  changed: () => void,
-): HTMLElement {
-  const { id, kind, name } = principal;
-  const me = id === chat.me.id;
-  const mayRemove = listed.info.kind === "group" && !me && role !== "owner" &&
-    (listed.info.role === "owner" || listed.info.role === "admin");
-  const remove = () =>
-    askFirst(
-      `Remove ${name}?`,
-      `${name} will receive nothing more from this room.`,
-      "Remove",
-      () => void attempt(() => chat.client.rest.removeMember(listed.room.id, id).then(changed)),
-    );
-  const small = (label: string, name: IconName, run: () => void) =>
-    element("button", {
-      type: "button",
-      class: "button button-icon button-small",
-      "aria-label": label,
-      title: label,
-      onclick: run,
-    }, icon(name));
-  const tags = [kind === "user" ? "" : kind, role === "member" ? "" : role];
-  const tag = tags.filter((word) => word !== "").join(", ");
-  return element(
-    "li",
-    { class: "result", "data-testid": "member", "data-principal": id, "data-kind": kind },
-    withDot(avatar(principal), presence.dot(id)),
-    element(
-      "span",
-      { class: "result-text" },
-      element("strong", { class: "clip" }, me ? `${name} (you)` : name),
-      tag !== "" && element("span", { class: "muted" }, tag),
-    ),
-    !me && kind === "user" && listed.info.kind === "group" &&
-      small(`Message ${name}`, "message", () => void openDirect(chat, id)),
-    mayRemove && small(`Remove ${name}`, "remove", remove),
   );
 }
 

@@ -10,8 +10,14 @@ export function messageBody({ text, data }: Pick<Message, "text" | "data">): HTM
   if (text !== undefined) {
     parts.push(element("p", { class: "text", "data-testid": "message-text" }, ...linked(text)));
   }
-  if (data !== undefined) parts.push(dataView(data));
+  if (data !== undefined && !(text !== undefined && isAlarm(data))) parts.push(dataView(data));
   return parts;
+}
+
+/** What a rule says of a reading is in its text already. */
+function isAlarm(data: Json): boolean {
+  return typeof data === "object" && data !== null && !Array.isArray(data) &&
+    typeof data.rule === "string" && typeof data.metric === "string";
 }
 
 function linked(text: string): (Node | string)[] {

@@ -1,25 +1,44 @@
 import type { Message, OutboxItem, Room } from "../../lib/client/mod.ts";
+import { foldedAnswers } from "./command_block.ts";
 import { dayLabel } from "./day_label.ts";
+import type { DeviceNames } from "./device_names.ts";
 import { arrange, element } from "./element.ts";
+import { entryLine } from "./entry_line.ts";
 import { messageRow, outboxRow } from "./message_row.ts";
-import type { MessageActions } from "./message_row.ts";
+import type { MessageActions, RowPlace } from "./message_row.ts";
+import type { RoomEntries } from "./room_entries.ts";
 
 /** Messages of one sender closer than this stand together. */
 const GROUP_MS = 5 * 60_000;
 
-/** Keeps the rows of one room, in the order of its timeline, remaking only what has changed. */
+/** What a list shows. */
+export interface MessageListOptions {
+  room: Room;
+  /** One's own id. */
+  me: string;
+  entries: RoomEntries;
+  devices: DeviceNames;
+  actions: MessageActions;
+  /** What was read when the room was opened, when anything was unread. */
+  unreadAfter: number | undefined;
+}
+
+/** Keeps the rows of one room, in the order of its log, remaking only what has changed. */
 export class MessageList {
   readonly element: HTMLElement;
   #room: Room;
   #me: string;
+  #entries: RoomEntries;
+  #devices: DeviceNames;
   #actions: MessageActions;
   #rows = new Map<string, HTMLElement>();
   #unreadAfter: number | undefined;
 
-  /** `unreadAfter`: what was read when the room was opened, when anything was unread. */
-  constructor(room: Room, me: string, actions: MessageActions, unreadAfter: number | undefined) {
+  constructor({ room, me, entries, devices, actions, unreadAfter }: MessageListOptions) {
     this.#room = room;
     this.#me = me;
+    this.#entries = entries;
+    this.#devices = devices;
     this.#actions = actions;
     this.#unreadAfter = unreadAfter;
     this.element = element("div", { class: "messages" });
@@ -47,27 +66,64 @@ export class MessageList {
     rows: Map<string, HTMLElement>,
     own: Set<string>,
   ): Message | undefined {
+    const folded = foldedAnswers(messages);
+    const lines = this.#entries.list;
+    const first = this.#room.timeline.hasEarlier ? messages[0]?.seq ?? Infinity : 0;
+    let line = lines.findIndex(({ seq }) => seq > first);
+    const linesBefore = (seq: number) => {
+      const from = line;
+      for (; line >= 0 && line < lines.length && lines[line]!.seq < seq; line++) {
+        const entry = lines[line]!;
+        this.#keep(rows, `entry ${entry.seq}`, () => entryLine(entry, this.#actions.openDevice));
+      }
+      return line > from;
+    };
     let before: Message | undefined;
     for (const message of messages) {
-      const day = dayOf(message);
-      const newDay = before === undefined || dayOf(before) !== day;
-      if (newDay) this.#keep(rows, `day ${day}`, () => dayRow(message));
-      const marked = this.#marks(message, rows);
-      const grouped = !newDay && !marked && before !== undefined && groups(before, message);
-      const replied = message.replyTo === undefined
-        ? undefined
-        : this.#room.timeline.get(message.replyTo);
-      const key = `${message.seq} ${message.updatedSeq} ${grouped} ${replied?.updatedSeq}`;
-      const mine = message.sender.id === this.#me;
-      this.#keep(
-        rows,
-        key,
-        () => messageRow(message, { own: mine, grouped, replied }, this.#actions),
-      );
       if (message.clientId !== undefined) own.add(message.clientId);
-      before = message;
+      if (folded.has(message.seq)) continue;
+      const apart = linesBefore(message.seq);
+      before = this.#message(message, apart ? undefined : before, before, rows);
     }
+    if (linesBefore(Infinity)) return undefined;
     return before;
+  }
+
+  /** `group`: the message that this one may stand together with. */
+  #message(
+    message: Message,
+    group: Message | undefined,
+    before: Message | undefined,
+    rows: Map<string, HTMLElement>,
+  ): Message {
+    const day = dayOf(message);
+    const newDay = before === undefined || dayOf(before) !== day;
+    if (newDay) this.#keep(rows, `day ${day}`, () => dayRow(message));
+    const marked = this.#marks(message, rows);
+    const grouped = !newDay && !marked && group !== undefined && groups(group, message);
+    const replied = message.replyTo === undefined
+      ? undefined
+      : this.#room.timeline.get(message.replyTo);
+    const command = this.#command(message);
+    const shown = `${command?.device} ${command?.answer?.updatedSeq} ${command?.mayCancel}`;
+    const key = `${message.seq} ${message.updatedSeq} ${grouped} ${replied?.updatedSeq} ${shown}`;
+    const own = message.sender.id === this.#me;
+    this.#keep(
+      rows,
+      key,
+      () => messageRow(message, { own, grouped, replied, command }, this.#actions),
+    );
+    return message;
+  }
+
+  #command({ command, sender }: Message): RowPlace["command"] {
+    if (command === undefined) return undefined;
+    const { role } = this.#room;
+    return {
+      device: this.#devices.get(command.device)?.name,
+      answer: command.answer === undefined ? undefined : this.#room.timeline.get(command.answer),
+      mayCancel: sender.id === this.#me || role === "owner" || role === "admin",
+    };
   }
 
   #waiting(items: OutboxItem[], last: Message | undefined, rows: Map<string, HTMLElement>): void {

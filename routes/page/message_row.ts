@@ -1,5 +1,7 @@
 import type { Message, OutboxItem } from "../../lib/client/mod.ts";
 import { avatar } from "./avatar.ts";
+import { commandBlock } from "./command_block.ts";
+import type { CommandPlace } from "./command_block.ts";
 import { clockLabel, momentLabel } from "./day_label.ts";
 import { element } from "./element.ts";
 import { icon } from "./icon.ts";
@@ -14,6 +16,9 @@ export interface MessageActions {
   remove(message: Message): void;
   retry(clientId: string): void;
   discard(clientId: string): void;
+  openDevice(device: string): void;
+  /** Takes a command back. */
+  cancel(message: Message): void;
 }
 
 /** How a row stands among its neighbours. */
@@ -23,6 +28,8 @@ export interface RowPlace {
   grouped: boolean;
   /** The message replied to, when it is held. */
   replied: Message | undefined;
+  /** Of a message with a command: the name of its device, the answer when it is held. */
+  command: Pick<CommandPlace, "device" | "answer"> & { mayCancel: boolean } | undefined;
 }
 
 /** A stored message. */
@@ -34,8 +41,15 @@ export function messageRow(
   const deleted = message.deletedAt !== undefined;
   const at = new Date(message.at);
   const { sender } = message;
+  const { command } = message;
   const body = deleted
     ? [element("p", { class: "text gone" }, "Message deleted")]
+    : command !== undefined && place.command !== undefined
+    ? [commandBlock(command, {
+      ...place.command,
+      open: actions.openDevice,
+      ...(place.command.mayCancel ? { cancel: () => actions.cancel(message) } : {}),
+    })]
     : messageBody(message);
   return row({
     ...place,
@@ -51,7 +65,7 @@ export function messageRow(
     ],
     actions: place.own && !deleted
       ? [
-        message.text !== undefined &&
+        message.text !== undefined && command === undefined &&
         action("Edit message", "edit", "edit-message", () => actions.edit(message)),
         action("Delete message", "remove", "delete-message", () => actions.remove(message)),
       ]

@@ -17,6 +17,11 @@ const TEXTS: Record<string, string> = {
   payload_too_large: "That is too long for one message.",
   outbox_full: "Too many messages are waiting to be sent.",
   message_deleted: "That message was deleted already.",
+  version_conflict: "Somebody else has changed it meanwhile.",
+  confirmation_required: "This command must be confirmed.",
+  unknown_command: "The device does not take this command.",
+  too_many_commands: "Too many commands wait for this device.",
+  command_settled: "The command is settled already.",
   last_owner: "A room keeps at least one owner.",
 };
 

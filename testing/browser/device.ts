@@ -17,10 +17,16 @@ export class Device {
   async listen(): Promise<void> {
     const [program, ...args] = this.#subscribe;
     const events = args[args.indexOf("-t") + 1]!;
-    const receipts = events.replace(/rooms\/.*$/, "receipts");
-    const head = events.replace(/events$/, "head");
+    const own = (name: string) => events.replace(/rooms\/.*$/, name);
+    const inRoom = (name: string) => events.replace(/events$/, name);
+    const topics = [
+      own("receipts"),
+      own("commands"),
+      inRoom("head"),
+      inRoom("desired"),
+    ];
     this.#listener = new Deno.Command(program!, {
-      args: [...args, "-t", receipts, "-t", head, "-v"],
+      args: [...args, ...topics.flatMap((topic) => ["-t", topic]), "-v"],
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -32,9 +38,33 @@ export class Device {
   }
 
   /** Publishes one message with `mosquitto_pub`, trying again while the broker is away. */
-  async publish(payload: string): Promise<void> {
-    const [program, ...args] = this.#publish;
+  publish(payload: string): Promise<void> {
+    return this.#run(payload, (topic) => topic);
+  }
+
+  /** Publishes JSON on another topic of its own, such as `status`, or of the room. */
+  publishOn(
+    name: "status" | "replies" | "telemetry" | "reported",
+    payload: unknown,
+  ): Promise<void> {
+    const inRoom = name === "telemetry" || name === "reported";
+    const retained = name === "status" || name === "reported" ? ["-r"] : [];
+    return this.#run(
+      JSON.stringify(payload),
+      (topic) => topic.replace(inRoom ? /send$/ : /rooms\/.*$/, name),
+      retained,
+    );
+  }
+
+  async #run(
+    payload: string,
+    topicOf: (topic: string) => string,
+    more: string[] = [],
+  ): Promise<void> {
+    const [program, ...args] = [...this.#publish, ...more];
     args[args.indexOf("-m") + 1] = payload;
+    const at = args.indexOf("-t") + 1;
+    args[at] = topicOf(args[at]!);
     for (let attempt = 0;; attempt++) {
       const { success, stderr } = await new Deno.Command(program!, {
         args,
@@ -57,16 +87,16 @@ export class Device {
     return JSON.parse(line.slice(line.indexOf("{")));
   }
 
-  /** Waits for a line with this text; returns it. */
-  async hears(text: string): Promise<string> {
+  /** Waits for a line with all these texts; returns it. */
+  async hears(...texts: string[]): Promise<string> {
     const end = performance.now() + 30_000;
     for (;;) {
       const line = this.#heard.split("\n").slice(0, -1).find((line) =>
-        line.includes(text)
+        texts.every((text) => line.includes(text))
       );
       if (line !== undefined) return line;
       if (performance.now() > end) {
-        throw new Error(`The device never heard "${text}"`);
+        throw new Error(`The device never heard "${texts.join(", ")}"`);
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -93,10 +93,10 @@ export class Person {
 
   /** Opens the members panel when it is closed. */
   async showMembers(): Promise<void> {
+    const toggle = this.page.getByTestId("toggle-members");
+    await toggle.waitFor();
     const panel = this.page.getByTestId("members");
-    if (!await panel.isVisible()) {
-      await this.page.getByTestId("toggle-members").click();
-    }
+    if (!await panel.isVisible()) await toggle.click();
     await panel.waitFor();
   }
 }

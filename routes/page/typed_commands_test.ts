@@ -1,0 +1,35 @@
+import { assertEquals } from "@std/assert";
+import { deviceOf, offeredCommands, offeredDevices } from "./typed_commands.ts";
+
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
+const devices = ["Pump 1", "Pump 10", "Valve 1", "Pump"].map((name) => ({ id: name, name }));
+const definitions = [
+  { name: "start", args: { speed: "1 to 5", "ramp-seconds": "" } },
+  { name: "stop" },
+];
+
+Deno.test("a command line is completed by the names of devices", strict, () => {
+  assertEquals(offeredDevices("/cmd ", devices).length, 4);
+  assertEquals(offeredDevices("/cmd PUMP 1", devices), ["/cmd Pump 1 ", "/cmd Pump 10 "]);
+  assertEquals(offeredDevices("/cmd x", devices), []);
+});
+
+Deno.test("the longest name that a line begins with is its device", strict, () => {
+  assertEquals(deviceOf("/cmd pump 10 st", devices)?.name, "Pump 10");
+  assertEquals(deviceOf("/cmd Pump 1 ", devices)?.name, "Pump 1");
+  assertEquals(deviceOf("/cmd Pump 1", devices)?.name, "Pump");
+  assertEquals(deviceOf("/cmd Valve 1", devices), undefined);
+});
+
+Deno.test("then by the commands of the device, then by their arguments", strict, () => {
+  const device = devices[0]!;
+  const offered = (text: string) => offeredCommands(text, device, definitions);
+  assertEquals(offered("/cmd Pump 1 "), ["/cmd Pump 1 start ", "/cmd Pump 1 stop"]);
+  assertEquals(offered("/cmd pump 1 sta"), ["/cmd Pump 1 start "]);
+  assertEquals(offered("/cmd Pump 1 stop"), []);
+  assertEquals(offered("/cmd Pump 1 start s"), ["/cmd Pump 1 start speed="]);
+  assertEquals(offered("/cmd Pump 1 start speed=3 "), [
+    "/cmd Pump 1 start speed=3 ramp-seconds=",
+  ]);
+  assertEquals(offered("/cmd Pump 1 start speed=3"), []);
+});
