@@ -54,10 +54,12 @@ export function judgeTime(due: DueRule, heardFor: number): TimeVerdict {
   const { rule, fired, seen } = due;
   const { seconds = 60 } = rule;
   if (rule.kind === "silence") {
-    const quiet = Math.min(due.quiet ?? Infinity, heardFor);
+    const silent = due.quiet ?? Infinity;
+    // Told already, perhaps by the bridge before this one
+    if (fired && silent >= seconds) return { fired, seen, dueIn: seconds, message: null };
+    const quiet = Math.min(silent, heardFor);
     if (quiet < seconds) return { fired: false, seen, dueIn: seconds - quiet, message: null };
-    const message = fired ? null : silenceMessage(due);
-    return { fired: true, seen, dueIn: seconds, message };
+    return { fired: true, seen, dueIn: seconds, message: silenceMessage(due) };
   }
   const count = (due.latest?.count ?? 0) - seen;
   const message = count > 0 ? digestMessage(due, count) : null;

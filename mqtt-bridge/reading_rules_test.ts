@@ -114,6 +114,9 @@ Deno.test("silence is told once, and not of a time in which nobody listened", st
   ]);
   assertEquals(judgeTime(due({}, { quiet: 600, fired: true }), 1000).message, null);
   assertEquals(judgeTime(due({}, { quiet: 10, fired: true }), 1000).fired, false);
+  // A bridge that has just taken over has heard nothing yet
+  const inherited = judgeTime(due({}, { quiet: 600, fired: true }), 1);
+  assertEquals([inherited.fired, inherited.message], [true, null]);
   assertEquals(judgeTime(due({}, { quiet: 5000 }), 20).dueIn, 280);
   const never = judgeTime(due({ seconds: 7 }, { quiet: null, latest: null }), 1000);
   assertEquals(never.message, {

@@ -3,6 +3,7 @@ import { removeMember } from "../lib/chat/members.ts";
 import { telemetrySeries } from "../lib/chat/telemetry.ts";
 import { DatabaseError, type DatabaseFailure } from "../lib/database/mod.ts";
 import { ConfabError } from "../lib/errors.ts";
+import { newId } from "../lib/ids.ts";
 import type { Signal, TelemetryRule } from "../lib/protocol.ts";
 import { laneScene } from "../testing/telemetry_lane.ts";
 import { until } from "../testing/until.ts";
@@ -111,6 +112,23 @@ Deno.test("without the database, a new device waits and a known one is taken", s
   await lane.say(known, { t: 2 });
   const error = await assertRejects(() => lane.say(fresh, { t: 1 }), ConfabError);
   assertEquals(error.code, "unavailable");
+});
+
+Deno.test("a device asks about as many rooms as it may send readings", strict, async () => {
+  await using scene = await laneScene();
+  const device = await scene.device();
+  const lane = scene.lane({ rate: { perSecond: 0.001, burst: 10 }, everyMs: 60_000 });
+  let asked = 0;
+  lane.faults.before = (text) => {
+    if (/array\(\s*select t.metric/.test(text)) asked++;
+  };
+  const codes: string[] = [];
+  for (let i = 0; i < 50; i++) {
+    await lane.say(device, { t: 1 }, newId()).catch(({ code }) => codes.push(code));
+  }
+  assert(asked > 0 && asked <= 10, `${asked} questions`);
+  assertEquals([...new Set(codes)], ["not_found", "rate_limited"]);
+  assertEquals(codes.filter((code) => code === "rate_limited").length, 1);
 });
 
 Deno.test(
