@@ -4,15 +4,14 @@
  * `deno run -A bench/telemetry.ts [readings/s] [readings in a publish] [seconds] [QoS]`,
  * 20,000, 10, 15 and 1 by default. Every device sends 50 readings a second, of ten metrics.
  */
-import { Topics } from "../mqtt-bridge/topics.ts";
 import { until } from "../testing/until.ts";
 import { inParallel } from "./in_parallel.ts";
 import { startBridgeBroker } from "./mosquitto.ts";
-import { mqttConnect, mqttPublish } from "./mqtt_frames.ts";
 import { choosePins } from "./pins.ts";
 import { cpuMs, forgetPeak, memoryKiB } from "./process.ts";
 import { Program } from "./program.ts";
 import { openScene, type Scene } from "./scene.ts";
+import { connectReader, type ReadingDevice } from "./telemetry_device.ts";
 
 const PER_DEVICE = 50;
 const DEVICES_PER_ROOM = 10;
@@ -20,40 +19,14 @@ const METRICS = 10;
 const TICK_MS = 10;
 
 const [perSecond = 20_000, perPublish = 10, seconds = 15, qos = 1] = Deno.args.map(Number);
-const topics = new Topics("confab/");
 
 // deno-lint-ignore no-console -- what the program is for
 const say = (line: string) => console.log(line);
 const whole = (number: number) => Math.round(number).toLocaleString("en-US");
 
-interface Device {
-  conn: Deno.TcpConn;
-  topic: string;
-  writing: Promise<unknown>;
-  sent: number;
-}
+type Sender = ReadingDevice & { sent: number };
 
-/** Connects a device as soon as the broker knows it, and reads whatever comes. */
-async function connect(port: number, id: string, password: string, room: string): Promise<Device> {
-  for (let tries = 1;; tries++) {
-    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-    conn.setNoDelay(true);
-    await conn.write(mqttConnect(id, { username: id, password }));
-    const answer = new Uint8Array(4096);
-    const read = await conn.read(answer).catch(() => null);
-    if (read !== null && answer[0] === 0x20 && answer[3] === 0) {
-      void (async () => {
-        while (await conn.read(answer).catch(() => null) !== null);
-      })();
-      return { conn, topic: topics.telemetry(id, room), writing: Promise.resolve(), sent: 0 };
-    }
-    conn.close();
-    if (tries === 200) throw new Error("The broker does not admit the device");
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-function publish(device: Device): void {
+function publish(device: Sender): void {
   const readings: [string, number][] = [];
   for (let i = 0; i < perPublish; i++) {
     readings.push([`metric${(device.sent + i) % METRICS}`, device.sent + i]);
@@ -62,15 +35,11 @@ function publish(device: Device): void {
     ? Object.fromEntries(readings)
     : { readings: readings.map(([metric, value]) => ({ metric, value })) };
   device.sent += perPublish;
-  const id = qos === 0 ? undefined : (device.sent / perPublish) % 65_535 + 1;
-  const bytes = mqttPublish(device.topic, JSON.stringify(payload), id);
-  device.writing = device.writing.then(async () => {
-    for (let at = 0; at < bytes.length;) at += await device.conn.write(bytes.subarray(at));
-  }).catch(() => {});
+  device.publish(JSON.stringify(payload), qos === 0 ? 0 : 1);
 }
 
 /** All devices in turn, at the rate; answers with the milliseconds it took. */
-async function send(devices: Device[], forMs: number): Promise<number> {
+async function send(devices: Sender[], forMs: number): Promise<number> {
   const start = performance.now();
   const publishesPerMs = perSecond / perPublish / 1000;
   for (let next = 0, now = start; (now = performance.now()) - start < forMs;) {
@@ -78,7 +47,7 @@ async function send(devices: Device[], forMs: number): Promise<number> {
     for (; next < due; next++) publish(devices[next % devices.length]!);
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }
-  await Promise.all(devices.map(({ writing }) => writing));
+  await Promise.all(devices.map((device) => device.written()));
   return performance.now() - start;
 }
 
@@ -115,9 +84,10 @@ await server.ask({
     LIMIT_TELEMETRY_BURST: "1000",
   },
 });
-const devices: Device[] = [];
+const devices: Sender[] = [];
 await inParallel(16, made, async ({ id, password }, i) => {
-  devices[i] = await connect(broker.port, id, password, roomOf(i));
+  const device = await connectReader(broker.port, id, password, roomOf(i));
+  devices[i] = Object.assign(device, { sent: 0 });
 });
 say(
   `${whole(count)} devices, ${whole(perSecond)} readings/s in publishes of ${perPublish}, ` +
@@ -162,4 +132,4 @@ say(
   } MiB at ` +
     `most, ${whole(await memoryKiB(server) / 1024)} MiB after`,
 );
-for (const { conn } of devices) conn.close();
+for (const device of devices) device.close();
