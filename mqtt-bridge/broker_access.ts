@@ -58,6 +58,7 @@ export function createAccess(topics: Topics, sessions: Sessions) {
     }
     const device = sessions.device(client);
     if (device === undefined) return "forbidden";
+    if (client.closed && !sessions.mayLeaveWill(client)) return "forbidden";
     if (!topics.mayPublish(device, packet.topic)) return "invalid_topic";
     if (packet.payload.length > SIZES.bodyBytes) return "payload_too_large";
     return undefined;

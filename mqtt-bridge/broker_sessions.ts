@@ -7,6 +7,8 @@ export interface SignInAttempt {
 }
 
 const ADMINISTRATIVE_ACTION = 0x98;
+/** How long after its access has ended a connection's last will may still be published. */
+const WILL_MS = 1000;
 
 /** Which live connections belong to whom; aedes itself does not keep the username. */
 export class Sessions {
@@ -15,6 +17,8 @@ export class Sessions {
   readonly #username = new WeakMap<Client, string>();
   readonly #clients = new Map<string, Set<Client>>();
   readonly #attempts = new Map<string, Set<{ username: string; kicked: boolean }>>();
+  /** By device: the usernames that the last kick left, and when it was. */
+  readonly #kicked = new Map<string, { good: readonly string[]; at: number }>();
   readonly #bridges = new Set<string>();
 
   constructor(readonly maxPerDevice: number) {}
@@ -39,6 +43,7 @@ export class Sessions {
     if (as === undefined) this.#bridges.add(client.id);
     else {
       const { device, username } = as;
+      if (!this.#kicked.get(device)?.good.includes(username)) this.#kicked.delete(device);
       if (client.id !== device) forgetAtDisconnect(client);
       const clients = this.#clients.get(device) ?? new Set();
       this.#clients.set(device, clients.add(client));
@@ -59,6 +64,7 @@ export class Sessions {
 
   /** Ends the connections of a device and the sign-ins under way, but those as one of `good`. */
   kick(device: string, good: readonly string[] = []): void {
+    this.#kicked.set(device, { good, at: performance.now() });
     for (const attempt of this.#attempts.get(device) ?? []) {
       if (!good.includes(attempt.username)) attempt.kicked = true;
     }
@@ -66,6 +72,13 @@ export class Sessions {
       if (good.includes(this.#username.get(client)!)) continue;
       client.disconnect({ reasonCode: ADMINISTRATIVE_ACTION });
     }
+  }
+
+  /** False when a will waited (MQTT 5) while the access of the connection that left it ended. */
+  mayLeaveWill(client: Client): boolean {
+    const kicked = this.#kicked.get(this.#owner.get(client) ?? "");
+    return kicked === undefined || kicked.good.includes(this.#username.get(client)!) ||
+      performance.now() < kicked.at + WILL_MS;
   }
 
   /** The device that a client acts as; undefined for the bridge and for strangers. */
