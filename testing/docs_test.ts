@@ -19,6 +19,7 @@ const OTHER_VARIABLES = new Set([
   ...[
     "CI",
     "CONFAB_SEED",
+    "DENO_CERT",
     "DENO_DEPLOY",
     "DENO_JOBS",
     "DENO_VERSION",

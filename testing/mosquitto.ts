@@ -71,11 +71,12 @@ export async function configureMosquitto(
   return bridge;
 }
 
-/** Starts a broker with the shipped configuration, for topics under `prefix`. */
-export async function startMosquitto(prefix = "confab/"): Promise<TestMosquitto> {
+/** Starts a broker with the shipped configuration and `more`, for topics under `prefix`. */
+export async function startMosquitto(prefix = "confab/", more = ""): Promise<TestMosquitto> {
   const dir = await Deno.makeTempDir({ prefix: "confab-mosquitto-" });
   const port = freePort();
   const bridge = await configureMosquitto(dir, port, prefix);
+  await Deno.writeTextFile(`${dir}/conf`, more, { append: true });
   let child: Deno.ChildProcess | undefined;
   const broker: TestMosquitto = {
     url: `mqtt://127.0.0.1:${port}`,
