@@ -1,19 +1,16 @@
 import type { LogEntry, PrincipalId } from "../lib/protocol.ts";
+import { type CommandPublish, commandPublish } from "./command_publish.ts";
 import type { Topics } from "./topics.ts";
 
 /** What an entry says to one device in particular, besides being an entry for all. */
-export interface Addressed {
+export interface Addressed extends CommandPublish {
   device: PrincipalId;
-  topic: string;
-  payload: string;
-  retain: boolean;
 }
 
 /**
- * A command is published to the device that shall obey it, as `{commandId, room, seq, name, args,
- * from, expiresAt}`, unless it is settled or its time is over. It comes from the log, so a bridge
- * that takes over goes on where the other stopped: at least once, in order. (What is desired of a
- * device comes from its table: `Desired`.)
+ * A command is published to the device that shall obey it, unless it is settled or its time is
+ * over. It comes from the log, so a bridge that takes over goes on where the other stopped: at
+ * least once, in order. (What is desired of a device comes from its table: `Desired`.)
  */
 export function addressedBy(
   { room, seq, event }: LogEntry,
@@ -21,13 +18,8 @@ export function addressedBy(
   now = Date.now(),
 ): Addressed | undefined {
   const command = event.type === "message.created" ? event.message.command : undefined;
-  if (command?.status !== "queued" || Date.parse(command.expiresAt) <= now) return undefined;
-  const { id: commandId, device, name, args, expiresAt } = command;
+  if (command?.status !== "queued") return undefined;
   const from = { id: event.actor.id, name: event.actor.name };
-  return {
-    device,
-    topic: topics.commands(device),
-    payload: JSON.stringify({ commandId, room, seq, name, args, from, expiresAt }),
-    retain: false,
-  };
+  const publish = commandPublish({ ...command, room, seq, from }, topics, now);
+  return publish && { device: command.device, ...publish };
 }

@@ -10,7 +10,8 @@ import { Inbound } from "./inbound.ts";
 import { KnownDevices } from "./known_devices.ts";
 import type { HeldLease } from "./lease.ts";
 import { Outbound } from "./outbound.ts";
-import type { Provisioner, Publisher } from "./ports.ts";
+import { OpenCommands } from "./open_commands.ts";
+import type { Provisioner, Publisher, PublishOptions } from "./ports.ts";
 import { DynamicSecurity } from "./provisioning.ts";
 import { Roster } from "./roster.ts";
 import { States } from "./states.ts";
@@ -27,6 +28,7 @@ export class BridgeSession implements Publisher {
   readonly #states: States;
   readonly #outbound: Outbound;
   readonly #presence: DevicePresence | undefined;
+  readonly #commands: OpenCommands;
   readonly #dynsec: DynamicSecurity | undefined;
   readonly #roster: Roster;
   #connection: Connection | undefined;
@@ -41,6 +43,7 @@ export class BridgeSession implements Publisher {
     const { actions } = o;
     const topics = this.#topics;
     this.#states = new States({ topics, store, actions, publisher: this, log, signal });
+    this.#commands = new OpenCommands({ topics, store, publisher: this, log, signal });
     this.#outbound = new Outbound({
       topics,
       store,
@@ -92,7 +95,13 @@ export class BridgeSession implements Publisher {
     if (stop.aborted) onStop();
     try {
       const outbound = this.#outbound.run();
-      const work = [outbound, this.#states.run(), this.#presence?.run(), this.#roster.run()];
+      const work = [
+        outbound,
+        this.#commands.run(),
+        this.#states.run(),
+        this.#presence?.run(),
+        this.#roster.run(),
+      ];
       await Promise.all([...work, this.#stayConnected()]);
     } finally {
       stop.removeEventListener("abort", onStop);
@@ -100,11 +109,7 @@ export class BridgeSession implements Publisher {
     return this.#end;
   }
 
-  publish(
-    topic: string,
-    payload: string,
-    options?: { retain?: boolean; correlationData?: Uint8Array },
-  ): Promise<void> {
+  publish(topic: string, payload: string, options?: PublishOptions): Promise<void> {
     if (this.#connection !== undefined) return this.#connection.publish(topic, payload, options);
     return Promise.reject(new ConfabError("unavailable", "The MQTT broker is not connected"));
   }
@@ -182,6 +187,7 @@ export class BridgeSession implements Publisher {
       this.o.log.info("The bridge is connected to the MQTT broker", { term: this.lease.term });
       this.#roster.connected();
       this.#outbound.connected();
+      this.#commands.connected();
       this.#states.desired.showAll();
       this.#presence?.connected();
       if (await connection.ended === "taken_over") this.#finish("taken_over");
@@ -207,6 +213,8 @@ export class BridgeSession implements Publisher {
       handlers: handlersOf({
         ...this.o,
         presence: this.#presence,
+        publisher: this,
+        topics: this.#topics,
         onReported: (room, device, change) => this.#states.reported(room, device, change),
       }),
       log,
@@ -214,6 +222,7 @@ export class BridgeSession implements Publisher {
       onHeard: (device) => this.#presence?.heard(device),
       onBirth: (device) => {
         this.#outbound.born(device);
+        this.#commands.born(device);
         this.#states.desired.born(device);
       },
       onStored: (room, seq) => this.#outbound.notice(room, seq),

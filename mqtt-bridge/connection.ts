@@ -1,10 +1,15 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { Socket } from "node:net";
-import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
+import mqtt, {
+  type IClientOptions,
+  type IClientPublishOptions,
+  type IPublishPacket,
+  type MqttClient,
+} from "mqtt";
 import { ConfabError } from "../lib/errors.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
 import { HeldAcks } from "./held_acks.ts";
-import type { Publisher } from "./ports.ts";
+import type { Publisher, PublishOptions } from "./ports.ts";
 
 /** A filter with its options; `rh` 2 asks for no retained messages. */
 export interface Subscription {
@@ -79,19 +84,20 @@ export class Connection implements Publisher {
   publish(
     topic: string,
     payload: string,
-    options: { retain?: boolean; correlationData?: Uint8Array; qos?: 0 | 1 } = {},
+    options: PublishOptions & { qos?: 0 | 1 } = {},
   ): Promise<void> {
     if (this.#over || !this.#client.connected) return Promise.reject(unavailable());
     return new Promise((resolve, reject) => {
       const pending = { since: performance.now(), reject };
       this.#pending.add(pending);
-      const properties = options.correlationData === undefined
-        ? {}
-        : { correlationData: options.correlationData as Buffer };
       this.#client.publish(
         topic,
         payload,
-        { qos: options.qos ?? 1, retain: options.retain ?? false, properties },
+        {
+          qos: options.qos ?? 1,
+          retain: options.retain ?? false,
+          properties: propertiesOf(options),
+        },
         (error) => {
           if (!this.#pending.delete(pending)) return;
           if (error) reject(isRefusal(error) ? refused(error) : unavailable(error));
@@ -215,6 +221,17 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
       sessionExpiryInterval: SESSION_SECONDS,
       receiveMaximum: options.window ?? 2048,
     },
+  };
+}
+
+/** As MQTT 5 has them; correlation data is bytes. */
+function propertiesOf(
+  { correlationData, responseTopic, messageExpirySeconds }: PublishOptions,
+): NonNullable<IClientPublishOptions["properties"]> {
+  return {
+    ...(correlationData === undefined ? {} : { correlationData: Buffer.from(correlationData) }),
+    ...(responseTopic === undefined ? {} : { responseTopic }),
+    ...(messageExpirySeconds === undefined ? {} : { messageExpiryInterval: messageExpirySeconds }),
   };
 }
 

@@ -1,17 +1,22 @@
 import type { DevicePresence } from "./device_presence.ts";
 import type { Handlers } from "./device_work.ts";
-import type { BridgeActions } from "./ports.ts";
+import type { BridgeActions, Publisher } from "./ports.ts";
+import { replyHandler } from "./replies.ts";
 import { type OnReported, reportedHandler } from "./reported.ts";
+import type { Topics } from "./topics.ts";
 
 /** What the bridge does with publishes that are neither messages nor requests. */
 export function handlersOf(o: {
   actions: BridgeActions;
   presence: Pick<DevicePresence, "say"> | undefined;
+  publisher: Publisher;
+  topics: Topics;
   onReported: OnReported;
 }): Handlers {
   const { presence } = o;
   return {
     ...(presence && { status: ({ device, delivery }) => presence.say(device.id, delivery) }),
     reported: reportedHandler(o),
+    replies: replyHandler(o),
   };
 }

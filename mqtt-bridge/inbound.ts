@@ -9,6 +9,7 @@ import { Lanes } from "./lanes.ts";
 import { OrderedSends } from "./ordered_sends.ts";
 import { claimedKey, type DeviceMessage, echoOf, readMessage } from "./payload.ts";
 import type { BridgeActions, Publisher } from "./ports.ts";
+import { replyKey } from "./reply_payload.ts";
 import { answerRequest } from "./requests.ts";
 import type { Topics, UpTopic } from "./topics.ts";
 
@@ -167,7 +168,8 @@ export class Inbound {
     if (error.code === "internal") {
       this.o.log.error("A device's message failed", { topic: delivery.topic, error: cause });
     }
-    const clientId = claimedKey(delivery.payload, delivery.properties);
+    const claimed = topic.kind === "replies" ? replyKey : claimedKey;
+    const clientId = claimed(delivery.payload, delivery.properties);
     const payload = JSON.stringify({
       code: error.code,
       message: error.message,

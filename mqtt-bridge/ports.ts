@@ -1,4 +1,5 @@
 import type { Principal } from "../lib/auth/principal.ts";
+import type { CommandReply } from "../lib/chat/command_answers.ts";
 import type { Presence } from "../lib/presence/mod.ts";
 import type {
   DeviceState,
@@ -8,6 +9,7 @@ import type {
   PrincipalId,
   RoomId,
   SendOk,
+  Timestamp,
 } from "../lib/protocol.ts";
 
 /** What devices can do, as the bridge calls it. Every call ends within its own deadline. */
@@ -30,6 +32,11 @@ export interface BridgeActions {
     cursor: { epoch?: string; after: number },
     limit: number,
   ): Promise<{ entries: LogEntry[]; head: number; epoch: string; hasMore: boolean }>;
+  /**
+   * Stores what became of a command of this device, once: a repeat is answered with the first.
+   * Throws ConfabError.
+   */
+  answerCommand(device: Principal, reply: CommandReply): Promise<SendOk & { room: RoomId }>;
   /** Stores what a device says that it is; undefined: nothing any more. Throws ConfabError. */
   report(
     device: PrincipalId,
@@ -44,6 +51,24 @@ export interface BridgeActions {
 export interface StateKey {
   room: RoomId;
   device: PrincipalId;
+}
+
+/** A command that its device has not answered yet. */
+export interface QueuedCommand {
+  id: string;
+  device: PrincipalId;
+  room: RoomId;
+  seq: number;
+  name: string;
+  args: Metadata;
+  from: { id: PrincipalId; name: string };
+  expiresAt: Timestamp;
+}
+
+/** The same, with its place among all commands. */
+export interface OpenCommand extends QueuedCommand {
+  /** Rises with every command. */
+  number: number;
 }
 
 /** Who may work: `term` is larger than that of every earlier holder. */
@@ -94,6 +119,12 @@ export interface BridgeStore {
   dropCursors(lease: LeaseHold, rooms: RoomId[]): Promise<void>;
   /** Those whose access has not ended. */
   devices(): Promise<DeviceCredential[]>;
+  /** The first commands after a number that wait for these devices, or for any (null). */
+  openCommands(
+    devices: PrincipalId[] | null,
+    after: number,
+    limit: number,
+  ): Promise<OpenCommand[]>;
   /** Those of these ids that are devices, disabled or not. */
   devicesOf(ids: PrincipalId[]): Promise<DeviceCredential[]>;
   /** The rooms that any of these devices is in. */
@@ -173,9 +204,15 @@ export interface Publisher {
    * when the connection is down, breaks, or does not answer in time, and with `forbidden` when
    * the broker refuses this message.
    */
-  publish(
-    topic: string,
-    payload: string,
-    options?: { retain?: boolean; correlationData?: Uint8Array },
-  ): Promise<void>;
+  publish(topic: string, payload: string, options?: PublishOptions): Promise<void>;
+}
+
+/** How something is published; all but `retain` reaches only those who speak MQTT 5. */
+export interface PublishOptions {
+  retain?: boolean;
+  correlationData?: Uint8Array;
+  /** Where an answer is wanted. */
+  responseTopic?: string;
+  /** The broker keeps it so long for somebody who is away. */
+  messageExpirySeconds?: number;
 }

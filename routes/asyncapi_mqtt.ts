@@ -54,6 +54,20 @@ const REQUEST_BINDINGS = {
   },
 };
 
+/** What comes with a command in MQTT 5. */
+const COMMAND_BINDINGS = {
+  mqtt: {
+    responseTopic: { type: "string", description: "The device's `replies`" },
+    correlationData: {
+      type: "string",
+      description:
+        "The `commandId`. A reply with it needs none in its payload, which may then be " +
+        "any object or text, too.",
+    },
+    bindingVersion: "0.2.0",
+  },
+};
+
 /** The topics of one device below `prefix`. */
 export function mqttPart(prefix: string, schemas: JsonSchemas): Part {
   const messages = messagesOf(schemas);
@@ -131,7 +145,12 @@ function messagesOf(schemas: JsonSchemas): Record<Topic, Record<string, AsyncMes
       cleared: { ...cleared, summary: "The device says nothing any more" },
     },
     desired: { ...message("desired", "The whole state that is wished for", desired), cleared },
-    commands: message("command", "The device shall do this", commands),
+    commands: {
+      command: {
+        ...message("command", "The device shall do this", commands).command!,
+        bindings: COMMAND_BINDINGS,
+      },
+    },
     replies: message("reply", "It was done, or not", replies),
     receipts: receipt,
     responses: {

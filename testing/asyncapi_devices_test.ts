@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { sendCommand } from "../lib/chat/commands.ts";
 import { setDesired } from "../lib/chat/device_states.ts";
 import { changeRoom } from "../lib/chat/rooms.ts";
 import { leaveRoom, removeMember, setMember } from "../lib/chat/members.ts";
@@ -90,6 +91,12 @@ Deno.test("every message that a device hears is as the document says", strict, a
   await device.subscribe(topics.desired(id, room));
   await setDesired(chat, owner, { room, device: id }, { desired: { level: 3 } }, { merge: false });
   await device.waitFor(topics.desired(id, room));
+  await device.subscribe(topics.commands(id));
+  const asked = { clientId: "c1", name: "start", args: { speed: 3 }, timeoutSeconds: 60 };
+  await sendCommand(chat, owner, room, id, asked);
+  const [{ commandId }] = await device.waitFor(topics.commands(id));
+  await device.publish(topics.replies(id), JSON.stringify({ commandId, text: "running" }));
+  await device.waitFor(topics.receipts(id), 2);
   const ask = (request: unknown) => device.publish(topics.requests(id), JSON.stringify(request));
   await ask({ requestId: "1", type: "log", room, after: 0, limit: 200 });
   await ask({ requestId: "2", type: "log", room: newId(), after: 0 });
@@ -107,7 +114,7 @@ Deno.test("every message that a device hears is as the document says", strict, a
     );
   }
   const types = new Set(device.json(topics.events(id, room)).map(({ event }) => event.type));
-  assertEquals(types.size, 9, [...types].join());
+  assertEquals(types.size, 10, [...types].join());
 
   const seen = new Set<string>();
   for (const { topic, payload } of device.received) {

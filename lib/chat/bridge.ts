@@ -2,8 +2,10 @@ import type { Principal } from "../auth/principal.ts";
 import type { MessageBody, Metadata, PrincipalId, RoomId, SendOk } from "../protocol.ts";
 import * as cursors from "../store/bridge.ts";
 import * as leases from "../store/bridge_lease.ts";
+import { readOpenCommands } from "../store/command_lists.ts";
 import * as states from "../store/device_states.ts";
 import { roomsOfAny } from "../store/devices.ts";
+import { answerCommand, type CommandReply } from "./command_answers.ts";
 import type { ChatContext } from "./context.ts";
 import { reportState, signalStates, type StateKey } from "./device_states.ts";
 import { liveDevice } from "./devices.ts";
@@ -26,6 +28,8 @@ export function deviceActions(context: ChatContext) {
       cursor: { epoch?: string; after: number },
       limit: number,
     ) => reading(() => readLog(context, viewer, room, cursor, limit)),
+    answerCommand: (device: Principal, reply: CommandReply) =>
+      writing(() => answerCommand(context, device, reply)),
     report: (device: PrincipalId, room: RoomId, reported: Metadata | undefined) =>
       writing(() => reportState(context, device, room, reported)),
     signalStates: (keys: readonly StateKey[]) => reading(() => signalStates(context, keys)),
@@ -61,6 +65,8 @@ export function bridgeStore({ db }: Pick<ChatContext, "db">) {
       cursors.saveCursors(db, lease, moved),
     dropCursors: (lease: leases.LeaseKey, rooms: RoomId[]) => cursors.dropCursors(db, lease, rooms),
     devices: () => cursors.readCredentials(db),
+    openCommands: (devices: PrincipalId[] | null, after: number, limit: number) =>
+      readOpenCommands(db, devices, after, limit),
     devicesOf: (ids: PrincipalId[]) => cursors.readCredentialsOf(db, ids),
     roomsOf: (devices: PrincipalId[]) => roomsOfAny(db, devices),
     desiredKeys: (devices: PrincipalId[] | null, after: StateKey | null, limit: number) =>

@@ -1,13 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { type ChatScene, chatScene, newDevice, newPrincipal } from "../../testing/chat.ts";
-import { until } from "../../testing/until.ts";
+import { chatScene, newDevice } from "../../testing/chat.ts";
+import { ask, cast, code, letExpire } from "../../testing/command_scene.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { CommandDefinition } from "../command_schemas.ts";
-import { ConfabError } from "../errors.ts";
 import { newId } from "../ids.ts";
-import type { LogEntry, Message, RoomId, RoomRole } from "../protocol.ts";
+import type { Message } from "../protocol.ts";
 import { readOpenCommands } from "../store/command_lists.ts";
-import { answerCommand, expireDueCommands } from "./command_answers.ts";
+import { answerCommand } from "./command_answers.ts";
 import { setDefinitions } from "./command_definitions.ts";
 import {
   cancelCommand,
@@ -17,65 +16,10 @@ import {
   sendCommand,
 } from "./commands.ts";
 import { removeMember, setMember } from "./members.ts";
-import { deleteMessage, getMessage, readLog, sendMessage } from "./messages.ts";
-import { publicError } from "./outcome.ts";
+import { deleteMessage, getMessage, sendMessage } from "./messages.ts";
 import { createRoom } from "./rooms.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
-
-async function code(promise: Promise<unknown>): Promise<string> {
-  return await promise.then(() => "ok", (error) => {
-    const shown = publicError(error);
-    if (shown instanceof ConfabError) return shown.code;
-    throw error;
-  });
-}
-
-type Cast = Record<RoomRole | "stranger", Principal> & { room: RoomId; pump: Principal };
-
-/** A room with somebody in every role and a device of the owner's. */
-async function cast({ chat, db }: ChatScene): Promise<Cast> {
-  const owner = await newPrincipal(db, "user", "Olga");
-  const { id: room } = await createRoom(chat, owner, { name: "Plant", visibility: "private" });
-  const people = {
-    owner,
-    admin: await newPrincipal(db),
-    member: await newPrincipal(db, "user", "Mia"),
-    reader: await newPrincipal(db),
-    stranger: await newPrincipal(db),
-  };
-  for (const role of ["admin", "member", "reader"] as const) {
-    await setMember(chat, owner, room, people[role].id, role);
-  }
-  const pump = await newDevice(db, owner);
-  await db.query("update principals set name = 'pump 1' where id = $1", [pump.id]);
-  await setMember(chat, owner, room, pump.id, "reader");
-  return { ...people, room, pump };
-}
-
-/** A request with a fresh clientId. */
-function ask(changes: Partial<CommandRequest> = {}): CommandRequest {
-  return { clientId: newId(), name: "start", args: {}, timeoutSeconds: 30, ...changes };
-}
-
-async function command(scene: ChatScene, { room, pump, member }: Cast): Promise<Message> {
-  return (await sendCommand(scene.chat, member, room, pump.id, ask())).message;
-}
-
-/** Lets the time of a command be over. */
-async function letExpire({ db }: ChatScene, id: string): Promise<void> {
-  await db.query(
-    "update commands set expires_at = clock_timestamp() - interval '1 second' where id = $1",
-    [id],
-  );
-}
-
-async function logOf({ chat }: ChatScene, { room, owner }: Cast): Promise<LogEntry[]> {
-  return (await readLog(chat, owner, room, { after: 0 }, 200)).entries;
-}
-
-const typesOf = (entries: LogEntry[], after: number) =>
-  entries.filter(({ seq }) => seq > after).map(({ event }) => event.type);
 
 Deno.test(
   "a command is a message that its sender repeats without storing it twice",
@@ -203,246 +147,6 @@ Deno.test(
   },
 );
 
-Deno.test("the first answer counts, however often and differently it comes", strict, async () => {
-  await using scene = await chatScene();
-  const all = await cast(scene);
-  const { chat } = scene;
-  const { room, pump, member } = all;
-  const asked = await command(scene, all);
-  const { id: commandId } = asked.command!;
-  const replies = Array.from(
-    { length: 8 },
-    (_, i) => answerCommand(chat, pump, { commandId, ok: i % 2 === 0, text: `answer ${i}` }),
-  );
-  const answers = await Promise.all(replies);
-  assertEquals(answers.filter(({ duplicate }) => !duplicate).length, 1);
-  assertEquals(new Set(answers.map(({ room, seq, at }) => `${room} ${seq} ${at}`)).size, 1);
-  const { seq, at } = answers[0]!;
-  assertEquals(typesOf(await logOf(scene, all), asked.seq), ["message.created", "command.updated"]);
-  const answer = await getMessage(chat, member, room, seq);
-  const winner = answers.findIndex(({ duplicate }) => !duplicate);
-  assertEquals([answer.sender.id, answer.replyTo, answer.text, answer.at], [
-    pump.id,
-    asked.seq,
-    `answer ${winner}`,
-    at,
-  ]);
-  const settled = await getMessage(chat, member, room, asked.seq);
-  const status = winner % 2 === 0 ? "done" : "failed";
-  assertEquals(settled, {
-    ...asked,
-    updatedSeq: seq + 1,
-    command: { ...asked.command!, status, answer: seq },
-  });
-  const told = (await logOf(scene, all)).at(-1)!.event;
-  assert(told.type === "command.updated");
-  assertEquals([told.target, told.actor.id, told.message.command], [
-    asked.seq,
-    pump.id,
-    settled.command,
-  ]);
-});
-
-Deno.test(
-  "an answer says something in any case, and takes no client id from the device",
-  strict,
-  async () => {
-    await using scene = await chatScene();
-    const all = await cast(scene);
-    const { chat } = scene;
-    const { room, pump, member, owner } = all;
-    await setMember(chat, owner, room, pump.id, "member");
-    const [one, two, three] = [
-      await command(scene, all),
-      await command(scene, all),
-      await command(scene, all),
-    ];
-    const id = (message: Message) => message.command!.id;
-    await sendMessage(chat, pump, room, `command:${id(one)}`, { text: "mine" });
-    const stored = async (message: Message, reply: { ok: boolean; data?: number[] }) => {
-      const { seq } = await answerCommand(chat, pump, { commandId: id(message), ...reply });
-      const { text, data, clientId } = await getMessage(chat, pump, room, seq);
-      return { text, data, clientId };
-    };
-    assertEquals(await stored(one, { ok: true }), {
-      text: "Done",
-      data: undefined,
-      clientId: undefined,
-    });
-    assertEquals(await stored(two, { ok: false }), {
-      text: "Failed",
-      data: undefined,
-      clientId: `command:${id(two)}`,
-    });
-    assertEquals(await stored(three, { ok: true, data: [1] }), {
-      text: undefined,
-      data: [1],
-      clientId: `command:${id(three)}`,
-    });
-    const late = sendMessage(chat, pump, room, `command:${id(two)}`, { text: "Failed" });
-    assertEquals(await code(late), "client_id_reused");
-    assertEquals((await getMessage(chat, member, room, one.seq)).command!.status, "done");
-  },
-);
-
-Deno.test(
-  "only its own device answers a command, as long as it is in the room",
-  strict,
-  async () => {
-    await using scene = await chatScene();
-    const all = await cast(scene);
-    const { chat, db } = scene;
-    const { room, pump, owner, member } = all;
-    const another = await newDevice(db, owner);
-    await setMember(chat, owner, room, another.id, "member");
-    const { command: first } = await command(scene, all);
-    const answered = await command(scene, all);
-    const reply = (device: Principal, commandId: string) =>
-      code(answerCommand(chat, device, { commandId, ok: true }));
-    assertEquals(await reply(another, first!.id), "not_found");
-    assertEquals(await reply(member, first!.id), "not_found");
-    assertEquals(await reply(pump, newId()), "not_found");
-    assertEquals(await reply(pump, answered.command!.id), "ok");
-    await removeMember(chat, owner, room, pump.id);
-    assertEquals(await reply(pump, first!.id), "not_found");
-    // It is told what it did, also after it has gone
-    assertEquals(await reply(pump, answered.command!.id), "ok");
-    assertEquals(await readOpenCommands(db, null, 0, 10), []);
-  },
-);
-
-Deno.test(
-  "a late answer changes nothing, whether or not the worker was there before",
-  strict,
-  async () => {
-    await using scene = await chatScene();
-    const all = await cast(scene);
-    const { chat, db } = scene;
-    const { pump, room, member } = all;
-    const asked = await command(scene, all);
-    const { id } = asked.command!;
-    await letExpire(scene, id);
-    const reply = () => code(answerCommand(chat, pump, { commandId: id, ok: true }));
-    assertEquals(await reply(), "command_settled");
-    assertEquals(await code(cancelCommand(chat, member, room, id)), "command_settled");
-    assertEquals(await readOpenCommands(db, [pump.id], 0, 10), []);
-    assertEquals(typesOf(await logOf(scene, all), asked.seq), []);
-    assertEquals(await expireDueCommands(chat), 1);
-    assertEquals(await reply(), "command_settled");
-    const [told, ...more] = (await logOf(scene, all)).filter(({ seq }) => seq > asked.seq);
-    assertEquals(more, []);
-    assert(told?.event.type === "command.updated");
-    assertEquals([told.event.actor.id, told.event.message.command!.status], [pump.id, "expired"]);
-  },
-);
-
-Deno.test("of an answer, an expiry and a cancel at once, one counts", strict, async () => {
-  await using scene = await chatScene();
-  const all = await cast(scene);
-  const { chat } = scene;
-  const { pump, room, member } = all;
-  for (let i = 0; i < 20; i++) {
-    const asked = await command(scene, all);
-    const { id } = asked.command!;
-    const [answered, cancelled] = await Promise.all([
-      code(answerCommand(chat, pump, { commandId: id, ok: true })),
-      code(cancelCommand(chat, member, room, id)),
-      letExpire(scene, id).then(() => expireDueCommands(chat)),
-      expireDueCommands(chat),
-    ]);
-    const { command: after, updatedSeq } = await getMessage(chat, member, room, asked.seq);
-    const won = { done: answered === "ok", cancelled: cancelled === "ok" };
-    assertEquals(won, { done: after!.status === "done", cancelled: after!.status === "cancelled" });
-    assert(after!.status !== "queued" && after!.status !== "failed");
-    const entries = (await readLog(chat, member, room, { after: asked.seq }, 200)).entries;
-    assertEquals(
-      entries.map(({ event }) => event.type),
-      after!.status === "done" ? ["message.created", "command.updated"] : ["command.updated"],
-    );
-    assertEquals(entries.at(-1)!.seq, updatedSeq);
-  }
-});
-
-Deno.test("two workers settle what is due once, in every room", strict, async () => {
-  await using scene = await chatScene();
-  const { chat, db } = scene;
-  const casts = await Promise.all([cast(scene), cast(scene), cast(scene)]);
-  const queued: Message[] = [];
-  for (const all of casts) {
-    for (let i = 0; i < 40; i++) queued.push(await command(scene, all));
-  }
-  await db.query("update commands set expires_at = now() - random() * interval '1 minute'");
-  const kept = await command(scene, casts[0]!);
-  const heads = await Promise.all(casts.map(async (all) => (await logOf(scene, all)).length));
-  const totals = await Promise.all([expireDueCommands(chat), expireDueCommands(chat)]);
-  assertEquals(totals[0] + totals[1], queued.length);
-  for (const [i, all] of casts.entries()) {
-    const added = (await logOf(scene, all)).slice(heads[i]);
-    assertEquals(added.map(({ event }) => event.type), Array(40).fill("command.updated"));
-    const targets = added.flatMap(({ event }) => "target" in event ? [event.target] : []);
-    assertEquals(new Set(targets).size, 40);
-  }
-  const { items } = await listCommands(chat, casts[0]!.owner, casts[0]!.room, {
-    status: "queued",
-  }, { limit: 10 });
-  assertEquals(items.map(({ id }) => id), [kept.command!.id]);
-});
-
-Deno.test("a room that is locked keeps nobody else's commands from expiring", strict, async () => {
-  await using scene = await chatScene();
-  const { chat, db } = scene;
-  const [held, free] = [await cast(scene), await cast(scene)];
-  await command(scene, held);
-  const other = await command(scene, free);
-  await db.query("update commands set expires_at = now() - interval '1 s'");
-  await db.query("update commands set expires_at = now() - interval '1 h' where room_id = $1", [
-    held.room,
-  ]);
-  const lock = db.transaction([
-    { text: "select 1 from rooms where id = $1 for update", values: [held.room] },
-    { text: "select pg_sleep(1.6)" },
-  ]);
-  await until("the room is locked", async () => {
-    const [row] = await db.query<{ held: boolean }>(
-      `select not exists (select 1 from rooms where id = $1 for update skip locked) as held`,
-      [held.room],
-    );
-    return row!.held;
-  });
-  assertEquals(await code(expireDueCommands(chat)), "unavailable");
-  const { status } = (await getMessage(chat, free.owner, free.room, other.seq)).command!;
-  assertEquals(status, "expired");
-  await lock;
-  assertEquals(await expireDueCommands(chat), 1);
-});
-
-Deno.test("the sender and the room's admins take a command back, once", strict, async () => {
-  await using scene = await chatScene();
-  const all = await cast(scene);
-  const { chat } = scene;
-  const { room, pump, member, admin, reader, stranger, owner } = all;
-  const asked = await command(scene, all);
-  const { id } = asked.command!;
-  const another = await newPrincipal(scene.db);
-  await setMember(chat, owner, room, another.id, "member");
-  const cancel = (actor: Principal, at = room) => cancelCommand(chat, actor, at, id);
-  assertEquals(await code(cancel(another)), "forbidden");
-  assertEquals(await code(cancel(reader)), "read_only");
-  assertEquals(await code(cancel(stranger)), "not_found");
-  const { id: elsewhere } = await createRoom(chat, owner, { name: "2", visibility: "private" });
-  assertEquals(await code(cancel(owner, elsewhere)), "not_found");
-  const done = await cancel(member);
-  assertEquals([done.duplicate, done.message.command!.status], [false, "cancelled"]);
-  const again = await cancel(admin);
-  assertEquals([again.duplicate, again.message.updatedSeq], [true, done.message.updatedSeq]);
-  assertEquals(
-    await code(answerCommand(chat, pump, { commandId: id, ok: true })),
-    "command_settled",
-  );
-  const next = await command(scene, all);
-  assertEquals(await code(cancelCommand(chat, admin, room, next.command!.id)), "ok");
-});
-
 Deno.test(
   "a command whose message is deleted is taken back, and its arguments are gone",
   strict,
@@ -497,11 +201,12 @@ Deno.test(
         ...(cursor === undefined ? {} : { cursor }),
       });
     const seen: number[] = [];
-    for (let next: string | null | undefined; next !== null;) {
-      const { items, next: following } = await page({}, next);
-      seen.push(...items.map(({ seq }) => seq));
-      next = following;
-    }
+    let next: string | null | undefined;
+    do {
+      const list = await page({}, next ?? undefined);
+      seen.push(...list.items.map(({ seq }) => seq));
+      next = list.next;
+    } while (next !== null);
     assertEquals(seen, sent.map(({ seq }) => seq).reverse());
     const failed = (await page({ status: "failed" })).items;
     assertEquals(
