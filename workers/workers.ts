@@ -1,21 +1,23 @@
+import { expireDueCommands } from "../lib/chat/command_answers.ts";
 import type { Services } from "../lib/services.ts";
+import { every } from "./every.ts";
 import { sweep } from "./sweeps.ts";
 
 const SWEEP_MS = 60_000;
+const EXPIRY_MS = 1000;
 
 /** Starts the role `workers`: regular work that nobody waits for. A failed round is repeated later. */
-export function startWorkers({ db, log }: Services): { stop(): Promise<void> } {
-  let running: Promise<void> | undefined;
-  const round = () => {
-    running ??= sweep(db, log).then(() => {}, (error) => log.warn("A sweep failed", { error }))
-      .finally(() => running = undefined);
-  };
-  const timer = setInterval(round, SWEEP_MS);
-  round();
+export function startWorkers(
+  { db, chat, log }: Pick<Services, "db" | "chat" | "log">,
+): { stop(): Promise<void> } {
+  const failed = (what: string) => (error: unknown) => log.warn(`${what} failed`, { error });
+  const works = [
+    every(SWEEP_MS, () => sweep(db, log), failed("A sweep")),
+    every(EXPIRY_MS, (stopping) => expireDueCommands(chat, stopping), failed("Expiring commands")),
+  ];
   return {
     async stop() {
-      clearInterval(timer);
-      await running;
+      await Promise.all(works.map((work) => work.stop()));
     },
   };
 }
