@@ -4,6 +4,7 @@ import { Quota } from "../lib/limits/quota.ts";
 import { admit } from "./admission.ts";
 import { Api } from "./api.ts";
 import { authRoutes } from "./auth.ts";
+import { commandRoutes } from "./commands.ts";
 import type { AppEnv, RouteContext } from "./context.ts";
 import { devicePresenceRoutes } from "./device_presence.ts";
 import { deviceStateRoutes } from "./device_states.ts";
@@ -48,6 +49,7 @@ export function createApi(context: RouteContext): Api {
   presenceRoutes(api);
   messageRoutes(api);
   deviceRoutes(api);
+  commandRoutes(api);
   deviceStateRoutes(api);
   devicePresenceRoutes(api);
   healthRoutes(api, context);

@@ -1,4 +1,5 @@
 import type {
+  CommandStatus,
   DeviceState,
   GlobalRole,
   JoinedRoom,
@@ -101,6 +102,36 @@ export interface DeviceAnswer {
 export interface StateAnswer {
   state: DeviceState;
   duplicate: boolean;
+}
+
+/** A command that a device takes. */
+export interface CommandDefinition {
+  name: string;
+  description?: string;
+  /** It must be sent with `confirm`. */
+  dangerous?: boolean;
+  /** The least role that may send it; default `member`. */
+  minRole?: "member" | "admin" | "owner";
+  /** A sentence for each argument. */
+  args?: Record<string, string>;
+}
+
+/** A command with who, what, when, and what became of it. */
+export interface CommandRecord {
+  id: string;
+  /** The message that holds it. */
+  seq: number;
+  device: PublicPrincipal;
+  sender: PublicPrincipal;
+  name: string;
+  /** Absent when they were deleted with the message. */
+  args?: Metadata;
+  status: CommandStatus;
+  createdAt: Timestamp;
+  expiresAt: Timestamp;
+  settledAt?: Timestamp;
+  /** The message with which the device answered. */
+  answer?: number;
 }
 
 /** Read cursor and what is left unread. */

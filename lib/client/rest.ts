@@ -1,4 +1,5 @@
 import type {
+  CommandStatus,
   DeviceState,
   DeviceStatus,
   JoinedRoom,
@@ -12,6 +13,8 @@ import type {
   RoomRole,
 } from "../protocol.ts";
 import type {
+  CommandDefinition,
+  CommandRecord,
   Device,
   DeviceAnswer,
   FoundUser,
@@ -36,6 +39,16 @@ export interface DesiredWish {
   desired: Metadata;
   version?: number;
   clientId?: string;
+}
+
+/** How a command is sent. */
+export interface CommandOptions {
+  /** How long the device may take, also to come online: 1 to 86,400, default 30. */
+  timeoutSeconds?: number;
+  /** Needed for what the device's owner calls dangerous: `confirmation_required` otherwise. */
+  confirm?: true;
+  /** The text of the message, as it was typed; default: as one would type it. */
+  text?: string;
 }
 
 /** What can be changed of a message. */
@@ -201,6 +214,35 @@ export class RestClient {
   /** `desired` is a merge patch: what it does not name stays, and null removes. */
   changeDesired(room: RoomId, device: PrincipalId, body: DesiredWish): Promise<StateAnswer> {
     return this.request("PATCH", `/v1/rooms/${room}/devices/${device}/state`, { body });
+  }
+
+  /** Asks a device of the room to do something; the same `clientId` again stores nothing. */
+  sendCommand(
+    room: RoomId,
+    device: PrincipalId,
+    body: { clientId: string; name: string; args?: Metadata } & CommandOptions,
+  ): Promise<MessageAnswer> {
+    return this.request("POST", `/v1/rooms/${room}/devices/${device}/commands`, { body });
+  }
+
+  cancelCommand(room: RoomId, command: string): Promise<MessageAnswer> {
+    return this.request("POST", `/v1/rooms/${room}/commands/${command}/cancel`);
+  }
+
+  /** What was asked of the devices of a room, and what became of it, the newest first. */
+  commands(
+    room: RoomId,
+    query: { status?: CommandStatus; device?: PrincipalId; next?: string | null } = {},
+  ): Promise<Page<CommandRecord>> {
+    return this.request("GET", `/v1/rooms/${room}/commands`, { query });
+  }
+
+  /** What a device of the room takes; null: every command. */
+  deviceCommands(
+    room: RoomId,
+    device: PrincipalId,
+  ): Promise<{ commands: CommandDefinition[] | null }> {
+    return this.request("GET", `/v1/rooms/${room}/devices/${device}/commands`);
   }
 
   createDevice(device: { name: string }): Promise<DeviceAnswer> {

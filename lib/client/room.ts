@@ -3,6 +3,8 @@ import type {
   LogEntry,
   Message,
   MessageBody,
+  Metadata,
+  PrincipalId,
   RoomId,
   RoomPresence,
   RoomRole,
@@ -20,7 +22,8 @@ import { Outbox } from "./outbox.ts";
 import { PresenceReader } from "./presence.ts";
 import { ReadCursor } from "./read_cursor.ts";
 import { repeat } from "./repeat.ts";
-import type { MessageChange } from "./rest.ts";
+import type { CommandOptions, MessageChange } from "./rest.ts";
+import { RoomCommands } from "./room_commands.ts";
 import { RoomDevices } from "./room_devices.ts";
 import type { RoomContext, RoomEvents } from "./room_events.ts";
 import { Timeline } from "./timeline.ts";
@@ -33,6 +36,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly timeline: Timeline;
   readonly outbox: Outbox;
   readonly devices: RoomDevices;
+  readonly #commands: RoomCommands;
   #context: RoomContext;
   #following: Following;
   #history: History;
@@ -74,6 +78,7 @@ export class Room extends Emitter<RoomEvents> {
       ({ read, unread }) => this.#count(read >= (this.cursor?.seq ?? 0) ? 0 : unread),
     );
     this.devices = new RoomDevices(id, context);
+    this.#commands = new RoomCommands(id, context);
     this.#presence = new PresenceReader(() => rest.presence(id));
     this.outbox = new Outbox({
       room: id,
@@ -156,6 +161,16 @@ export class Room extends Emitter<RoomEvents> {
   async delete(seq: number): Promise<void> {
     const frame = { type: "delete", room: this.id, seq, clientId: crypto.randomUUID() } as const;
     await repeat(this.#context.clock, () => this.#request(frame));
+  }
+
+  /** Asks a device to do something. Repeated like {@link edit}; the answer comes as a message. */
+  command(device: PrincipalId, name: string, args: Metadata = {}, options: CommandOptions = {}) {
+    return this.#commands.send(device, name, args, options);
+  }
+
+  /** Takes a command back that the device has not answered, by its id. */
+  cancelCommand(command: string) {
+    return this.#commands.cancel(command);
   }
 
   /**
