@@ -29,6 +29,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "lib/auth": [...PORTS, "lib/store"],
   "lib/chat": [...PORTS, "lib/store", "lib/auth"],
   "lib/realtime": [...PORTS, "lib/store", "lib/auth", "lib/chat"],
+  "demo": ["lib/client"],
   "routes": ["lib", "lib/limits", "lib/auth", "lib/chat", "lib/realtime", "lib/services.ts"],
   "workers": [...PORTS, "lib/store", "lib/auth", "lib/chat", "lib/services.ts"],
   "mqtt-bridge": [...PORTS, "lib/store", "lib/auth", "lib/chat", "lib/services.ts"],
