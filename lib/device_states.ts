@@ -28,3 +28,30 @@ export interface DeviceState {
 
 /** What a device has reported, and what is left to do of the desired state with that version. */
 export type ReportedState = Omit<DeviceState, "desired" | "desiredAt" | "desiredBy">;
+
+/**
+ * Something about a device that its room should know: it is `silent` although it is expected to
+ * say something every `expectedSeconds`, or it has been heard again (`back`).
+ */
+export interface DeviceAlert {
+  kind: "silent" | "back";
+  /** When it was last heard; absent: never. */
+  lastSeen?: Timestamp;
+  expectedSeconds?: number;
+}
+
+/** Whether a device is there, as it said itself, and what is expected of it. */
+export interface DeviceStatus {
+  device: PublicPrincipal;
+  online: boolean;
+  /** It keeps coming and going. */
+  unstable: boolean;
+  /** Since when it is online, or not; null: it never said. */
+  since: Timestamp | null;
+  /** When it was last heard, up to 15 seconds late; null: never. */
+  lastSeen: Timestamp | null;
+  /** It should be heard so often; null: nothing is expected. */
+  expectedSeconds: number | null;
+  /** It has not been heard for longer than that, and its rooms were told. */
+  silent: boolean;
+}

@@ -2,7 +2,7 @@
  * The wire contract in types and constants: what REST, WebSocket, SSE and MQTT carry.
  * Free of imports but for types, so that the SDK and the web client can share it.
  */
-import type { DesiredState, ReportedState } from "./device_states.ts";
+import type { DesiredState, DeviceAlert, ReportedState } from "./device_states.ts";
 export type * from "./device_states.ts";
 
 /** UUIDv7 in lower case. */
@@ -82,33 +82,6 @@ export interface MessageCommand {
   expiresAt: Timestamp;
   /** The seq of the message with which the device answered. */
   answer?: number;
-}
-
-/**
- * Something about a device that its room should know: it is `silent` although it is expected to
- * say something every `expectedSeconds`, or it has been heard again (`back`).
- */
-export interface DeviceAlert {
-  kind: "silent" | "back";
-  /** When it was last heard; absent: never. */
-  lastSeen?: Timestamp;
-  expectedSeconds?: number;
-}
-
-/** Whether a device is there, as it said itself, and what is expected of it. */
-export interface DeviceStatus {
-  device: PublicPrincipal;
-  online: boolean;
-  /** It keeps coming and going. */
-  unstable: boolean;
-  /** Since when it is online, or not; null: it never said. */
-  since: Timestamp | null;
-  /** When it was last heard, up to 15 seconds late; null: never. */
-  lastSeen: Timestamp | null;
-  /** It should be heard so often; null: nothing is expected. */
-  expectedSeconds: number | null;
-  /** It has not been heard for longer than that, and its rooms were told. */
-  silent: boolean;
 }
 
 /** A file that belongs to a message. */
