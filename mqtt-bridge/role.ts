@@ -3,11 +3,13 @@ import type { Bus } from "../lib/bus/mod.ts";
 import { bridgeStore, deviceActions } from "../lib/chat/bridge.ts";
 import { deviceStatuses } from "../lib/chat/device_presence.ts";
 import { liveDevice } from "../lib/chat/devices.ts";
+import { telemetryLane } from "../lib/chat/telemetry_lane.ts";
 import { ConfigError } from "../lib/config.ts";
 import type { Services } from "../lib/services.ts";
 import { type Bridge, type Provisioning, startBridge } from "./bridge.ts";
 import { DEFAULT_PORT, type EmbeddedBroker, startBroker } from "./broker.ts";
 import type { WatchRoom } from "./ports.ts";
+import type { TelemetryOptions } from "./telemetry.ts";
 
 /** The role `bridge`, and the embedded broker when no other is configured. */
 export interface BridgeRole {
@@ -19,7 +21,7 @@ export interface BridgeRole {
   stop(): Promise<void>;
 }
 
-type BridgeServices = Pick<Services, "config" | "log" | "bus" | "chat" | "keys">;
+type BridgeServices = Pick<Services, "config" | "log" | "metrics" | "bus" | "chat" | "keys">;
 
 /** Starts the role `bridge`. */
 export async function startBridgeRole(services: BridgeServices): Promise<BridgeRole> {
@@ -36,6 +38,7 @@ export async function startBridgeRole(services: BridgeServices): Promise<BridgeR
     rate: { perSecond: config.limits.sendsPerSecond, burst: config.limits.sendBurst },
     beaconSeconds: config.beaconSeconds,
     log,
+    telemetry: telemetryOf(services),
     watch: watchOn(bus),
   });
   bus.listen({
@@ -82,6 +85,24 @@ function openBroker({ config, chat, keys, log }: BridgeServices): Promise<Embedd
     if (error.code !== "EADDRINUSE") throw error;
     throw new ConfigError(`MQTT_PORT: ${port} on ${host} is taken`);
   });
+}
+
+/** Readings are counted for `/metrics`, which the role `web` shows when it is in this process. */
+function telemetryOf({ config: { limits }, chat, metrics }: BridgeServices): TelemetryOptions {
+  const stored = metrics.counter("confab_telemetry_readings_total", "Readings that were stored");
+  const dropped = metrics.counter(
+    "confab_telemetry_dropped_total",
+    "Readings that were not stored: quota, metrics (too many), memory, refused (by the database)",
+    ["reason"],
+  );
+  return {
+    lane: telemetryLane(chat),
+    rate: { perSecond: limits.telemetryPerSecond, burst: limits.telemetryBurst },
+    meter: {
+      stored: (readings) => stored.add([], readings),
+      dropped: (readings, why) => dropped.add([why], readings),
+    },
+  };
 }
 
 function provisioningOf(

@@ -13,6 +13,7 @@ import {
   timestamp,
 } from "../lib/entry_schemas.ts";
 import { errorCode, errorFields, fieldErrors } from "../lib/error_schemas.ts";
+import { telemetrySignal } from "../lib/telemetry_schemas.ts";
 import type { ClientFrame, JoinOk, SendOk, ServerFrame } from "../lib/protocol.ts";
 
 /**
@@ -96,6 +97,7 @@ export const signalFrame = z.object({
       }),
     }),
     z.object({ type: z.literal("state"), ...reportedFields }),
+    telemetrySignal,
   ]),
 });
 

@@ -227,6 +227,9 @@ export class Room extends Emitter<RoomEvents> {
   /** Called by the client: something short-lived. */
   signal(signal: Signal): void {
     if (signal.type === "typing") return this.emit("typing", signal.principal);
+    if (signal.type === "telemetry") {
+      return this.emit("telemetry", { device: signal.device, readings: signal.readings });
+    }
     if (signal.type === "presence") return this.#presenceChanged(signal);
     if (signal.type === "state") {
       const { type: _, ...reported } = signal;

@@ -1,4 +1,12 @@
-import type { LogEntry, LogEvent, Message, PublicPrincipal, ReportedState } from "../protocol.ts";
+import type {
+  LogEntry,
+  LogEvent,
+  Message,
+  PrincipalId,
+  PublicPrincipal,
+  Reading,
+  ReportedState,
+} from "../protocol.ts";
 import type { Clock } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import type { RoomStatus } from "./following.ts";
@@ -25,6 +33,8 @@ export interface RoomEvents {
   receipt: { principal: PublicPrincipal; read: number };
   /** Members came or went, or it is not known any more who is here. */
   presence: PresenceChange;
+  /** The newest readings of a device, at most once a second. */
+  telemetry: { device: PrincipalId; readings: Reading[] };
   /** Messages were loaded into the timeline. */
   loaded: { count: number };
   /** The cursor was of no use: the timeline is empty, and reloads if it had been loaded. */
