@@ -3,7 +3,9 @@
  * Free of imports but for types, so that the SDK and the web client can share it.
  */
 import type { DesiredState, DeviceAlert, ReportedState } from "./device_states.ts";
+import type { TelemetrySignal } from "./telemetry.ts";
 export type * from "./device_states.ts";
+export type * from "./telemetry.ts";
 
 /** UUIDv7 in lower case. */
 export type RoomId = string;
@@ -189,7 +191,8 @@ export type Signal =
   | { type: "typing"; principal: PublicPrincipal }
   | { type: "receipt"; principal: PublicPrincipal; read: number }
   | { type: "presence"; state: PresenceState; changes: MemberPresence[] }
-  | ({ type: "state" } & ReportedState);
+  | ({ type: "state" } & ReportedState)
+  | TelemetrySignal;
 
 /** The limits of a connection, told in `ready`. */
 export interface Limits {

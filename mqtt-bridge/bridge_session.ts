@@ -15,6 +15,7 @@ import type { Provisioner, Publisher, PublishOptions } from "./ports.ts";
 import { DynamicSecurity } from "./provisioning.ts";
 import { Roster } from "./roster.ts";
 import { States } from "./states.ts";
+import { Telemetry } from "./telemetry.ts";
 import { Topics } from "./topics.ts";
 
 /** Why a session is over. */
@@ -29,6 +30,7 @@ export class BridgeSession implements Publisher {
   readonly #outbound: Outbound;
   readonly #presence: DevicePresence | undefined;
   readonly #commands: OpenCommands;
+  readonly #telemetry: Telemetry | undefined;
   readonly #dynsec: DynamicSecurity | undefined;
   readonly #roster: Roster;
   #connection: Connection | undefined;
@@ -60,6 +62,15 @@ export class BridgeSession implements Publisher {
       const { statuses, presenceTimes } = o;
       this.#presence = new DevicePresence({ statuses, lease, log, signal, ...presenceTimes });
     }
+    if (o.telemetry !== undefined) {
+      this.#telemetry = new Telemetry(o.telemetry, {
+        actions,
+        devices: this.#devices,
+        onStored: (room, seq) => this.#outbound.notice(room, seq),
+        log,
+        signal,
+      });
+    }
     if (o.provisioning.kind === "dynsec") {
       const { secretOf } = o.provisioning;
       this.#dynsec = new DynamicSecurity({
@@ -79,6 +90,7 @@ export class BridgeSession implements Publisher {
       signal,
       onChanged: (device) => {
         this.#devices.forget(device.id);
+        this.#telemetry?.forget(device.id);
         if (!device.disabled) return;
         this.#outbound.forget(device.id);
         this.#presence?.ended(device.id);
@@ -100,6 +112,7 @@ export class BridgeSession implements Publisher {
         this.#commands.run(),
         this.#states.run(),
         this.#presence?.run(),
+        this.#telemetry?.run(),
         this.#roster.run(),
       ];
       await Promise.all([...work, this.#stayConnected()]);
@@ -190,12 +203,14 @@ export class BridgeSession implements Publisher {
       this.#commands.connected();
       this.#states.desired.showAll();
       this.#presence?.connected();
+      this.#telemetry?.listens(true);
       if (await connection.ended === "taken_over") this.#finish("taken_over");
       return true;
     } finally {
       this.#connection = undefined;
       this.#ready = false;
       this.#roster.disconnected();
+      this.#telemetry?.listens(false);
       this.#presence?.disconnected();
       gone.abort();
       this.#over.signal.removeEventListener("abort", over);
@@ -216,6 +231,7 @@ export class BridgeSession implements Publisher {
         publisher: this,
         topics: this.#topics,
         onReported: (room, device, change) => this.#states.reported(room, device, change),
+        telemetry: this.#telemetry,
       }),
       log,
       signal,

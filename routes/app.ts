@@ -21,6 +21,7 @@ import { presenceRoutes } from "./presence.ts";
 import { answerError, problemResponse } from "./problem.ts";
 import { observe } from "./request_log.ts";
 import { roomRoutes } from "./rooms.ts";
+import { telemetryRoutes } from "./telemetry.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { userRoutes } from "./users.ts";
 
@@ -52,6 +53,7 @@ export function createApi(context: RouteContext): Api {
   commandRoutes(api);
   deviceStateRoutes(api);
   devicePresenceRoutes(api);
+  telemetryRoutes(api);
   healthRoutes(api, context);
   liveRoutes(api, context.live);
   docsRoutes(api, context);

@@ -2,6 +2,7 @@ import type {
   CommandStatus,
   DeviceState,
   DeviceStatus,
+  DeviceTelemetry,
   JoinedRoom,
   Member,
   MessageBody,
@@ -11,6 +12,9 @@ import type {
   RoomId,
   RoomPresence,
   RoomRole,
+  TelemetryRule,
+  TelemetrySeries,
+  Timestamp,
 } from "../protocol.ts";
 import type {
   CommandDefinition,
@@ -235,6 +239,35 @@ export class RestClient {
     query: { status?: CommandStatus; device?: PrincipalId; next?: string | null } = {},
   ): Promise<Page<CommandRecord>> {
     return this.request("GET", `/v1/rooms/${room}/commands`, { query });
+  }
+
+  /** The latest readings of a device; the event `telemetry` of the room tells what comes after. */
+  telemetry(room: RoomId, device: PrincipalId): Promise<DeviceTelemetry> {
+    return this.request("GET", `/v1/rooms/${room}/devices/${device}/telemetry`);
+  }
+
+  /** The series of a numeric metric in at most `points` points; default: the last hour. */
+  telemetrySeries(
+    room: RoomId,
+    device: PrincipalId,
+    metric: string,
+    query: { from?: Timestamp; to?: Timestamp; points?: number } = {},
+  ): Promise<TelemetrySeries> {
+    const path = `/v1/rooms/${room}/devices/${device}/telemetry/${metric}`;
+    return this.request("GET", path, { query });
+  }
+
+  /** The rules that make messages of a device's readings. */
+  telemetryRules(room: RoomId, device: PrincipalId): Promise<{ rules: TelemetryRule[] }> {
+    return this.request("GET", `/v1/rooms/${room}/devices/${device}/rules`);
+  }
+
+  setTelemetryRules(
+    room: RoomId,
+    device: PrincipalId,
+    rules: TelemetryRule[],
+  ): Promise<{ rules: TelemetryRule[] }> {
+    return this.request("PUT", `/v1/rooms/${room}/devices/${device}/rules`, { body: { rules } });
   }
 
   /** What a device of the room takes; null: every command. */
