@@ -54,7 +54,7 @@ export class DevicePresence {
     o.signal.addEventListener("abort", () => sessions.abandon());
     this.#shown = new ShownPresence({
       stays: {
-        open: (device, stay) => sessions.open(device, stay),
+        open: (member, stay) => sessions.open(member, stay),
         close: (s) => sessions.close(s),
       },
       graceMs: presence.times.graceMs,
@@ -92,7 +92,7 @@ export class DevicePresence {
   ended(device: PrincipalId): void {
     this.#said.delete(device);
     this.#spoken?.add(device);
-    this.#shown?.show(device, { stay: undefined, unstable: false });
+    this.#shown?.show(device, { stay: undefined, unstable: false, member: device });
   }
 
   /**
@@ -114,8 +114,8 @@ export class DevicePresence {
     this.#show(device, answer);
   }
 
-  #show(device: PrincipalId, { stay, unstable }: Pick<SaidStatus, "stay" | "unstable">): void {
-    this.#shown?.show(device, { stay: stay ?? undefined, unstable });
+  #show(device: PrincipalId, { stay, unstable, member }: SaidStatus | OnlineDevice): void {
+    this.#shown?.show(device, { stay: stay ?? undefined, unstable, member });
   }
 
   #remember(device: PrincipalId, said: string): void {

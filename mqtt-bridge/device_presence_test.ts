@@ -1,11 +1,11 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
 import type { Principal } from "../lib/auth/principal.ts";
 import { deviceStatus, deviceStatuses, expectDevice } from "../lib/chat/device_presence.ts";
 import { alertSilence } from "../lib/chat/device_silence.ts";
-import { disableDevice } from "../lib/chat/devices.ts";
+import { createDevice, disableDevice } from "../lib/chat/devices.ts";
 import { roomPresence } from "../lib/chat/presence.ts";
-import { newId } from "../lib/ids.ts";
+import { ConfabError } from "../lib/errors.ts";
 import { createMemoryPresence } from "../lib/presence/memory.ts";
 import type { PresenceTimes } from "../lib/presence/mod.ts";
 import { openPostgres } from "../lib/database/postgres.ts";
@@ -79,15 +79,12 @@ class PresenceScene implements AsyncDisposable {
     return deviceStatus(this.chat, this.mqtt.owner, this.device.id);
   }
 
-  /** Waits until everything that the device has published so far was handled. */
+  /** Waits until everything that came on the device's status so far was handled. */
   async settled(device: TestDevice): Promise<void> {
-    const { id } = this.device;
-    const clientId = newId();
-    const text = JSON.stringify({ text: "settled", clientId });
-    await device.publish(topics.send(id, this.mqtt.room), text);
-    await until("the receipt", () => {
-      return device.json(topics.receipts(id)).some((one) => one.clientId === clientId);
-    });
+    const errors = topics.errors(this.device.id);
+    const before = device.json(errors).length;
+    await device.publish(topics.status(this.device.id), '{"online":"or not"}');
+    await device.waitFor(errors, before + 1);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -203,7 +200,7 @@ for (const kind of await brokerKinds()) {
       await device.publish(topics.status(id), payload);
     }
     await s.settled(device);
-    assertEquals([(await s.status()).since, device.json(topics.errors(id)).length], [null, 5]);
+    assertEquals([(await s.status()).since, device.json(topics.errors(id)).length], [null, 6]);
   });
 
   testWith(kind.service, `a device that is disabled is gone (${kind.name})`, async () => {
@@ -214,6 +211,34 @@ for (const kind of await brokerKinds()) {
     await s.sees("offline");
     assertEquals((await s.status()).online, false);
   });
+
+  testWith(
+    kind.service,
+    `a person is there with credentials of their own (${kind.name})`,
+    async () => {
+      await using s = await PresenceScene.start(kind);
+      const { mqtt: { owner, room } } = s;
+      const { device: { id } } = await createDevice(s.chat, owner, "Terminal", "person");
+      const device = await s.mqtt.connect({ ...s.device, id });
+      const state = async () => {
+        const { items } = await roomPresence(s.chat, owner, room, 10);
+        return items.find(({ principal }) => principal === owner.id)!;
+      };
+      assertEquals((await state()).state, "offline");
+      for (let session = 1; session <= 4; session++) {
+        await device.publish(topics.status(id), JSON.stringify({ online: true, session }));
+      }
+      await until("the person is online", async () => (await state()).state === "online");
+      assertEquals(await state(), { principal: owner.id, state: "online" });
+      assertEquals((await deviceStatus(s.chat, owner, id)).unstable, true);
+      await s.mqtt.stopBridges();
+      await s.bridge();
+      await device.publish(topics.status(id), JSON.stringify({ online: false, session: 4 }));
+      await until("the person is offline", async () => (await state()).state === "offline");
+      await assertRejects(() => expectDevice(s.chat, owner, id, 60), ConfabError);
+      await device[Symbol.asyncDispose]();
+    },
+  );
 
   testWith(kind.service, `everything that a device says is heard (${kind.name})`, async () => {
     await using s = await PresenceScene.start(kind);
@@ -260,7 +285,7 @@ for (const kind of await brokerKinds()) {
       const { silent, online, lastSeen } = await s.status();
       assertEquals([silent, online], [true, true], "it has not said that it is gone");
       assert(Date.now() - Date.parse(lastSeen!) >= 10_000);
-      await s.settled(device);
+      await device.publish(topics.send(id, room), "here I am");
       await until("it is back", async () => {
         for (const count of await work()) appended += count;
         return kinds().length > 1;

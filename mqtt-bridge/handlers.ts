@@ -17,7 +17,8 @@ export function handlersOf(o: {
 }): Handlers {
   const { presence, telemetry } = o;
   return {
-    ...(presence && { status: ({ device, delivery }) => presence.say(device.id, delivery) }),
+    ...(presence &&
+      { status: ({ delivery }) => presence.say(o.topics.ownerOf(delivery.topic)!, delivery) }),
     ...(telemetry && { telemetry: (work) => telemetry.accept(work) }),
     reported: reportedHandler(o),
     replies: replyHandler(o),

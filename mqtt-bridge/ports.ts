@@ -147,6 +147,8 @@ export interface SaidStatus {
   stay: string | null;
   /** It keeps coming and going. */
   unstable: boolean;
+  /** Who is there with it: the device, or the person who speaks with it. */
+  member: PrincipalId;
 }
 
 /** A device that has said that it is there. */
@@ -154,6 +156,7 @@ export interface OnlineDevice {
   device: PrincipalId;
   stay: string;
   unstable: boolean;
+  member: PrincipalId;
 }
 
 /** What the bridge keeps of whether devices are there. Every call ends within its own deadline. */

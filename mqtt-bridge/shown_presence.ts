@@ -2,7 +2,7 @@ import type { PrincipalId } from "../lib/protocol.ts";
 
 /** Where the stays of devices are told to everybody else: see lib/presence/sessions.ts. */
 export interface Stays {
-  open(device: PrincipalId, stay: string): void;
+  open(member: PrincipalId, stay: string): void;
   close(stay: string): void;
 }
 
@@ -14,7 +14,7 @@ export interface ShownPresenceOptions {
   /** Between two changes of an unstable device that can be seen. */
   dampMs: number;
   /** Told when a device has become unstable, or stable. */
-  changed: (devices: PrincipalId[]) => void;
+  changed: (members: PrincipalId[]) => void;
   /** A clock that never runs backwards. */
   now?: () => number;
 }
@@ -23,6 +23,8 @@ export interface ShownPresenceOptions {
 export interface Wanted {
   stay: string | undefined;
   unstable: boolean;
+  /** As whom it is shown. */
+  member: PrincipalId;
 }
 
 interface Shown extends Wanted {
@@ -54,17 +56,17 @@ export class ShownPresence {
   }
 
   /** A device is there, or not. */
-  show(device: PrincipalId, { stay, unstable }: Wanted): void {
+  show(device: PrincipalId, { stay, unstable, member }: Wanted): void {
     let shown = this.#devices.get(device);
     if (shown === undefined) {
       if (stay === undefined && !unstable) return;
-      const never = { stay, open: undefined, seenAt: -Infinity, before: -Infinity };
+      const never = { stay, member, open: undefined, seenAt: -Infinity, before: -Infinity };
       this.#devices.set(device, shown = { ...never, unstable: false });
     }
     shown.stay = stay;
-    if (shown.unstable !== unstable) this.o.changed([device]);
+    if (shown.unstable !== unstable) this.o.changed([shown.member]);
     shown.unstable = unstable;
-    this.#settle(device, shown);
+    this.#settle(shown);
     if (shown.open === undefined || shown.stay !== shown.open) this.#pending.add(device);
   }
 
@@ -73,7 +75,7 @@ export class ShownPresence {
     const now = this.#now();
     for (const device of this.#pending) {
       const shown = this.#devices.get(device)!;
-      this.#settle(device, shown);
+      this.#settle(shown);
       if (shown.open !== undefined && shown.open === shown.stay) this.#pending.delete(device);
       const over = shown.open === undefined && shown.stay === undefined;
       if (!over || now < shown.seenAt + this.o.dampMs) continue;
@@ -82,25 +84,25 @@ export class ShownPresence {
     }
   }
 
-  #settle(device: PrincipalId, shown: Shown): void {
-    const { stay, open, unstable, seenAt } = shown;
+  #settle(shown: Shown): void {
+    const { stay, open, unstable, seenAt, member } = shown;
     const { stays, graceMs, dampMs } = this.o;
     if (stay === open) return;
     const now = this.#now();
     if (stay !== undefined && open !== undefined) {
       // Another stay without a pause: nobody sees it.
-      stays.open(device, stay);
+      stays.open(member, stay);
       stays.close(open);
     } else if (stay !== undefined && now < seenAt) {
       // Back before anybody saw that it was gone.
       shown.seenAt = shown.before;
-      stays.open(device, stay);
+      stays.open(member, stay);
     } else {
       const seen = stay === undefined ? now + graceMs : now;
       if (unstable && seen < seenAt + dampMs) return;
       shown.before = seenAt;
       shown.seenAt = seen;
-      if (stay !== undefined) stays.open(device, stay);
+      if (stay !== undefined) stays.open(member, stay);
       else stays.close(open!);
     }
     shown.open = stay;

@@ -36,7 +36,7 @@ function shownDevice() {
     now: () => now,
   });
   const say = (stay: string | undefined, unstable: boolean) => {
-    shown.show(device, { stay, unstable });
+    shown.show(device, { stay, unstable, member: device });
     look();
   };
   return {

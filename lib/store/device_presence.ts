@@ -9,6 +9,8 @@ export interface SaidStatus {
   online: boolean;
   stay: string | null;
   unstable: boolean;
+  /** Who is there with it: the device, or the person who speaks with it. */
+  member: PrincipalId;
 }
 
 /** Takes what a device says of itself; `heard`: it has said it just now. */
@@ -19,8 +21,8 @@ export async function sayStatus(
   heard: boolean,
 ): Promise<SaidStatus> {
   const rows = await db.query<Row & SaidStatus>(
-    `select outcome, online, stay, unstable
-     from device_said($1, $2, $3::bigint, $4::text, $5)`,
+    `select s.outcome, s.online, s.stay, s.unstable, coalesce(d.member_id, $1) as member
+     from device_said($1, $2, $3::bigint, $4::text, $5) s left join devices d on d.id = $1`,
     [
       device,
       online,
@@ -37,6 +39,7 @@ export interface OnlineDevice {
   device: PrincipalId;
   stay: string;
   unstable: boolean;
+  member: PrincipalId;
 }
 
 /** Devices that are online, in the order of their ids after `after`. */
@@ -46,9 +49,10 @@ export function readOnlineDevices(
   limit: number,
 ): Promise<OnlineDevice[]> {
   return db.query<Row & OnlineDevice>(
-    `select s.device_id as device, s.stay, is_unstable(s) as unstable
-     from device_status s
+    `select s.device_id as device, s.stay, is_unstable(s) as unstable, d.member_id as member
+     from device_status s join devices d on d.id = s.device_id
      join principals p on p.id = s.device_id and p.disabled_at is null
+     join principals m on m.id = d.member_id and m.disabled_at is null
      where s.online and ($1::uuid is null or s.device_id > $1::uuid)
      order by s.device_id limit $2`,
     [after, limit],
@@ -190,7 +194,8 @@ export async function expectDevice(
   const rows = await db.query(
     `insert into device_status as s (device_id, expected_seconds, expected_since)
      select d.id, $3::integer, case when $3::integer is null then null else clock_timestamp() end
-     from devices d where d.id = $1 and d.owner_id = $2 and d.deleted_at is null
+     from devices d
+     where d.id = $1 and d.owner_id = $2 and d.deleted_at is null and not d.personal
      on conflict (device_id) do update set
        expected_seconds = excluded.expected_seconds,
        expected_since = case when s.expected_seconds = excluded.expected_seconds
