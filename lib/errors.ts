@@ -21,6 +21,7 @@ export const ERRORS = {
   unknown_type: { status: 400, title: "The frame type is not known" },
   invalid_cursor: { status: 400, title: "The cursor was not made by this server" },
   unknown_command: { status: 400, title: "The device does not take this command" },
+  schema_violation: { status: 400, title: "The data is not what the device's schema describes" },
   invalid_reply: { status: 400, title: "The message replied to does not exist in this room" },
   unauthenticated: { status: 401, title: "Sign in first" },
   token_expired: { status: 401, title: "The access token has expired" },

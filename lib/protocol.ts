@@ -24,6 +24,7 @@ export const SIZES = {
   dataBytes: 32 * 1024,
   metadataBytes: 4 * 1024,
   stateBytes: 8 * 1024,
+  dataSchemaBytes: 8 * 1024,
   frameBytes: 64 * 1024,
   bodyBytes: 64 * 1024,
   clientIdChars: 64,

@@ -88,6 +88,11 @@ export const stateSchema = boundedJson(
   z.record(z.string().max(64), z.any()) as z.ZodType<{ [key: string]: Json }>,
   SIZES.stateBytes,
 ).meta({ type: "object" });
+/** A JSON Schema, which data_schema.ts looks at more closely. */
+export const dataSchemaSchema = boundedJson(
+  z.record(z.string().max(64), z.any()) as z.ZodType<{ [key: string]: Json }>,
+  SIZES.dataSchemaBytes,
+).meta({ type: "object" });
 /** Names of people, devices and rooms. */
 export const nameSchema = storableString(1, SIZES.nameChars).refine(
   (name) => name.trim() === name && name !== "",

@@ -4,6 +4,7 @@ import type { BridgeOptions } from "./bridge.ts";
 import { Connection, type Subscription } from "./connection.ts";
 import type { Delivery } from "./delivery.ts";
 import { DevicePresence } from "./device_presence.ts";
+import { DataChecks } from "./data_checks.ts";
 import { EmbeddedProvisioner } from "./embedded_provisioner.ts";
 import { handlersOf } from "./handlers.ts";
 import { Inbound } from "./inbound.ts";
@@ -26,6 +27,7 @@ export class BridgeSession implements Publisher {
   readonly #topics: Topics;
   readonly #over = new AbortController();
   readonly #devices: KnownDevices;
+  readonly #checks: DataChecks;
   readonly #states: States;
   readonly #outbound: Outbound;
   readonly #presence: DevicePresence | undefined;
@@ -42,6 +44,7 @@ export class BridgeSession implements Publisher {
     const signal = this.#over.signal;
     this.#topics = new Topics(o.prefix);
     this.#devices = new KnownDevices(o.actions, o.rate);
+    this.#checks = new DataChecks(o.actions, log);
     const { actions } = o;
     const topics = this.#topics;
     this.#states = new States({ topics, store, actions, publisher: this, log, signal });
@@ -90,6 +93,7 @@ export class BridgeSession implements Publisher {
       signal,
       onChanged: (device) => {
         this.#devices.forget(device.id);
+        this.#checks.forget(device.id);
         this.#telemetry?.forget(device.id);
         if (!device.disabled) return;
         this.#outbound.forget(device.id);
@@ -107,12 +111,15 @@ export class BridgeSession implements Publisher {
     if (stop.aborted) onStop();
     try {
       const outbound = this.#outbound.run();
+      const states = this.#states.run();
+      const presence = this.#presence?.run();
+      const telemetry = this.#telemetry?.run();
       const work = [
         outbound,
+        states,
         this.#commands.run(),
-        this.#states.run(),
-        this.#presence?.run(),
-        this.#telemetry?.run(),
+        presence,
+        telemetry,
         this.#roster.run(),
       ];
       await Promise.all([...work, this.#stayConnected()]);
@@ -134,6 +141,7 @@ export class BridgeSession implements Publisher {
   /** A principal has changed or lost access; those that are not devices are ignored. */
   revoked(id: string): void {
     this.#devices.forget(id);
+    this.#checks.forget(id);
     this.#outbound.refreshSoon();
     this.#roster.changed(id);
   }
@@ -200,9 +208,9 @@ export class BridgeSession implements Publisher {
       this.o.log.info("The bridge is connected to the MQTT broker", { term: this.lease.term });
       this.#roster.connected();
       this.#outbound.connected();
+      this.#presence?.connected();
       this.#commands.connected();
       this.#states.desired.showAll();
-      this.#presence?.connected();
       this.#telemetry?.listens(true);
       if (await connection.ended === "taken_over") this.#finish("taken_over");
       return true;
@@ -224,14 +232,15 @@ export class BridgeSession implements Publisher {
       topics: this.#topics,
       actions,
       devices: this.#devices,
+      checks: this.#checks,
       publisher: this,
       handlers: handlersOf({
-        ...this.o,
         presence: this.#presence,
+        ...this.o,
+        telemetry: this.#telemetry,
         publisher: this,
         topics: this.#topics,
         onReported: (room, device, change) => this.#states.reported(room, device, change),
-        telemetry: this.#telemetry,
       }),
       log,
       signal,

@@ -71,6 +71,8 @@ export class DeviceWork {
   async #handle(topic: HandledTopic, delivery: Delivery): Promise<void> {
     const device = await this.o.devices.principal(topic.device);
     if (device === undefined) throw new ConfabError("unauthenticated");
+    // A person who speaks MQTT sends messages and is there; a state or readings are those of devices.
+    if (device.kind !== "device" && topic.kind !== "status") throw new ConfabError("forbidden");
     if ("room" in topic) {
       return await this.o.handlers[topic.kind]?.({ device, room: topic.room, delivery });
     }

@@ -2,6 +2,7 @@ import { ConfabError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { RoomId, SendOk } from "../lib/protocol.ts";
 import { Budget } from "./budget.ts";
+import type { DataChecks } from "./data_checks.ts";
 import type { Delivery } from "./delivery.ts";
 import { DeviceWork, type HandledTopic, type Handlers } from "./device_work.ts";
 import type { KnownDevices } from "./known_devices.ts";
@@ -18,6 +19,8 @@ export interface InboundOptions {
   topics: Topics;
   actions: Pick<BridgeActions, "send" | "log">;
   devices: KnownDevices;
+  /** Looks at the data of messages. */
+  checks?: Pick<DataChecks, "refusals">;
   publisher: Publisher;
   /** What is done with telemetry, state, replies and status; what has no handler is refused. */
   handlers?: Handlers;

@@ -2,6 +2,7 @@ import { backoffMs, pause } from "../lib/backoff.ts";
 import { ConfabError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { RoomId, SendOk } from "../lib/protocol.ts";
+import type { DataChecks } from "./data_checks.ts";
 import type { Delivery } from "./delivery.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { isInternal, mayPass } from "./passing.ts";
@@ -12,6 +13,8 @@ import type { BridgeActions } from "./ports.ts";
 export interface OrderedSendsOptions {
   actions: Pick<BridgeActions, "send">;
   devices: Pick<KnownDevices, "principal">;
+  /** Looks at the data of messages. */
+  checks?: Pick<DataChecks, "refusals">;
   log: Log;
   /** What is not stored by then is given up, and comes again on the next connection. */
   signal: AbortSignal;
@@ -107,7 +110,14 @@ export class OrderedSends {
     try {
       const principal = await this.o.devices.principal(device);
       if (principal === undefined) throw new ConfabError("unauthenticated");
-      return await this.o.actions.send(principal, room, group.map(({ message }) => message));
+      const messages = group.map(({ message }) => message);
+      const refusals = await this.o.checks?.refusals(device, room, messages) ?? [];
+      const good = messages.filter((_, i) => refusals[i] === undefined);
+      const results = good.length === 0 ? [] : await this.o.actions.send(principal, room, good);
+      let at = 0;
+      return messages.map((_, i) =>
+        refusals[i] === undefined ? results[at++]! : { status: "rejected", reason: refusals[i] }
+      );
     } catch (reason) {
       return group.map(() => ({ status: "rejected", reason }));
     }

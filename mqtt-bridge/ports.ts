@@ -25,6 +25,10 @@ export interface BridgeActions {
     room: RoomId,
     messages: { clientId: string; body: MessageBody }[],
   ): Promise<PromiseSettledResult<SendOk>[]>;
+  /** The JSON Schema that the data of a device's messages must follow; null: none. */
+  dataSchema(device: PrincipalId): Promise<Metadata | null>;
+  /** Those of a device's clientIds that it has used in the room. */
+  usedClientIds(device: PrincipalId, room: RoomId, clientIds: string[]): Promise<string[]>;
   /** The log after a cursor, as the device may see it. Throws ConfabError. */
   log(
     device: Principal,
@@ -45,6 +49,14 @@ export interface BridgeActions {
   ): Promise<{ changed: boolean; deltaChanged: boolean }>;
   /** Tells those who look at the rooms how these stand now. */
   signalStates(keys: readonly StateKey[]): Promise<void>;
+}
+
+/** A device that is in a room, with its own membership or that of the person who speaks with it. */
+export interface DeviceMember {
+  id: PrincipalId;
+  member: PrincipalId;
+  /** What is older is not shown to it. */
+  visibleFrom: number;
 }
 
 /** A device in a room. */
@@ -110,7 +122,7 @@ export interface BridgeStore {
   /** Rooms with device members, and rooms with a cursor; `epoch` names the present history. */
   rooms(): Promise<{ epoch: string; rooms: BridgeRoom[] }>;
   /** Who of the members was a device when the log stood at `seq`. */
-  devicesAt(room: RoomId, seq: number): Promise<{ id: PrincipalId; visibleFrom: number }[]>;
+  devicesAt(room: RoomId, seq: number): Promise<DeviceMember[]>;
   /** The first `limit` entries after a seq, as they are now, with the clientId of every message. */
   entries(room: RoomId, after: number, limit: number): Promise<LogEntry[]>;
   /** Stores cursors while the lease holds; false: it does not, and nothing was stored. */

@@ -53,6 +53,9 @@ export const introspection = z.discriminatedUnion("active", [
 export const device = z.object({
   id,
   name: z.string(),
+  kind: z.enum(["device", "person"]).meta({
+    description: "person: credentials with which the owner speaks MQTT",
+  }),
   createdAt: timestamp,
   disabledAt: timestamp.exactOptional().meta({
     description: "It has no access until it is enabled again",

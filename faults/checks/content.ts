@@ -63,7 +63,12 @@ function subject(event: LogEvent): string {
     const { principal, role, joinedSeq } = event.member;
     return `${principal.id} ${role} ${joinedSeq}`;
   }
-  return "principal" in event ? event.principal.id : JSON.stringify(event.settings);
+  if ("principal" in event) return event.principal.id;
+  if (event.type === "room.updated") return JSON.stringify(event.settings);
+  return JSON.stringify([
+    event.device.id,
+    event.type === "device.state" ? event.state : event.alert,
+  ]);
 }
 
 function wrongMessage(

@@ -2,6 +2,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { MessageBody, Metadata, PrincipalId, RoomId, SendOk } from "../protocol.ts";
 import * as cursors from "../store/bridge.ts";
 import * as leases from "../store/bridge_lease.ts";
+import { readSchemaOf, readUsedClientIds } from "../store/data_schemas.ts";
 import { readOpenCommands } from "../store/command_lists.ts";
 import * as states from "../store/device_states.ts";
 import { roomsOfAny } from "../store/devices.ts";
@@ -28,6 +29,9 @@ export function deviceActions(context: ChatContext) {
       cursor: { epoch?: string; after: number },
       limit: number,
     ) => reading(() => readLog(context, viewer, room, cursor, limit)),
+    dataSchema: (device: PrincipalId) => reading(() => readSchemaOf(context.db, device)),
+    usedClientIds: (device: PrincipalId, room: RoomId, clientIds: string[]) =>
+      reading(() => readUsedClientIds(context.db, room, device, clientIds)),
     answerCommand: (device: Principal, reply: CommandReply) =>
       writing(() => answerCommand(context, device, reply)),
     report: (device: PrincipalId, room: RoomId, reported: Metadata | undefined) =>

@@ -68,10 +68,11 @@ export interface MessageAnswer {
   duplicate: boolean;
 }
 
-/** A device of one's own. */
+/** A device of one's own, or (`person`) credentials with which one speaks MQTT oneself. */
 export interface Device {
   id: string;
   name: string;
+  kind: "device" | "person";
   createdAt: Timestamp;
   /** It has no access until it is enabled again. */
   disabledAt?: Timestamp;

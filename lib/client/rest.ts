@@ -278,7 +278,7 @@ export class RestClient {
     return this.request("GET", `/v1/rooms/${room}/devices/${device}/commands`);
   }
 
-  createDevice(device: { name: string }): Promise<DeviceAnswer> {
+  createDevice(device: { name: string; kind?: "device" | "person" }): Promise<DeviceAnswer> {
     return this.request("POST", "/v1/devices", { body: device });
   }
 

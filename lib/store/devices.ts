@@ -1,6 +1,5 @@
-import type { Principal } from "../auth/principal.ts";
 import type { Database, Row } from "../database/mod.ts";
-import type { GlobalRole, PrincipalKind } from "../protocol.ts";
+import type { GlobalRole, PrincipalKind, PublicPrincipal } from "../protocol.ts";
 
 /** A device as its owner sees it, with which secrets are good: `generation` counts them. */
 export interface StoredDevice {
@@ -127,7 +126,9 @@ interface LiveDeviceRow extends DeviceRow {
 export async function readLiveDevice(
   db: Database,
   id: string,
-): Promise<{ device: StoredDevice; principal: Principal } | undefined> {
+): Promise<
+  { device: StoredDevice; principal: PublicPrincipal & { role: GlobalRole } } | undefined
+> {
   const rows = await db.query<LiveDeviceRow>(
     `select ${DEVICE_COLUMNS}, d.member_id, m.kind, m.role, m.name as member_name
      from devices d join principals p on p.id = d.id join principals m on m.id = d.member_id

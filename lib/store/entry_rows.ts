@@ -80,7 +80,8 @@ export function entryOf(row: EntryRow, epoch: string): LogEntry {
 export function concealBefore(entry: LogEntry, visibleFrom: number): LogEntry {
   const { event } = entry;
   if (!("message" in event) || event.message.seq >= visibleFrom) return entry;
-  const { text: _, data: __, metadata: ___, replyTo: ____, command: _____, ...rest } = event.message;
+  const { text: _, data: __, metadata: ___, replyTo: ____, command: _____, ...rest } =
+    event.message;
   return { ...entry, event: { ...event, message: { ...rest, attachments: [] } } };
 }
 
