@@ -1,7 +1,7 @@
 import { checkDeviceLogin, deviceSecret } from "../lib/auth/devices.ts";
 import type { Bus } from "../lib/bus/mod.ts";
 import { bridgeStore, deviceActions } from "../lib/chat/bridge.ts";
-import { deviceStatuses } from "../lib/chat/device_presence.ts";
+import { deviceStatuses, endAllStays } from "../lib/chat/device_presence.ts";
 import { liveDevice } from "../lib/chat/devices.ts";
 import { telemetryLane } from "../lib/chat/telemetry_lane.ts";
 import { ConfigError } from "../lib/config.ts";
@@ -28,6 +28,8 @@ export async function startBridgeRole(services: BridgeServices): Promise<BridgeR
   const { config, bus, chat } = services;
   const log = services.log.with({ part: "bridge" });
   const embedded = config.mqtt.broker === undefined ? await openBroker(services) : undefined;
+  // Without Redis there is no other process, and so no other broker.
+  if (embedded !== undefined && config.redis.driver === "none") await endAllStays(chat);
   const bridge = startBridge({
     broker: config.mqtt.broker ?? embedded!.bridge,
     prefix: config.mqtt.prefix,

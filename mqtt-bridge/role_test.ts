@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { deviceSecret, deviceUsername } from "../lib/auth/devices.ts";
 import { generateKeys } from "../lib/auth/keys.ts";
+import { deviceStatus } from "../lib/chat/device_presence.ts";
 import { createDevice, deleteDevice, rotateDevice } from "../lib/chat/devices.ts";
 import { setMember } from "../lib/chat/members.ts";
 import { createRoom } from "../lib/chat/rooms.ts";
 import { readConfig } from "../lib/config.ts";
 import { createLog } from "../lib/log.ts";
 import { openServices } from "../lib/services.ts";
+import { sayStatus } from "../lib/store/device_presence.ts";
 import { newPrincipal } from "../testing/chat.ts";
 import { testDatabase } from "../testing/database.ts";
 import { freePort } from "../testing/mosquitto.ts";
@@ -17,20 +19,25 @@ import { Topics } from "./topics.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 
+/** A configuration of one process with its own broker. */
+async function configOf(databaseUrl: string) {
+  const { jwtPrivateJwk, deviceKey } = await generateKeys();
+  return readConfig({
+    DATABASE_URL: databaseUrl,
+    DATABASE_DRIVER: "postgres",
+    JWT_PRIVATE_JWK: jwtPrivateJwk,
+    DEVICE_KEY: deviceKey,
+    MQTT_PORT: String(freePort()),
+    BEACON_SECONDS: "0.2",
+  });
+}
+
 Deno.test(
   "the role serves devices over its own broker with their derived secrets",
   strict,
   async () => {
     await using database = await testDatabase();
-    const { jwtPrivateJwk, deviceKey } = await generateKeys();
-    const config = readConfig({
-      DATABASE_URL: database.url,
-      DATABASE_DRIVER: "postgres",
-      JWT_PRIVATE_JWK: jwtPrivateJwk,
-      DEVICE_KEY: deviceKey,
-      MQTT_PORT: String(freePort()),
-      BEACON_SECONDS: "0.2",
-    });
+    const config = await configOf(database.url);
     await using services = await openServices(config, { log: createLog("silent") });
     const { chat, keys } = services;
     const role = await startBridgeRole(services);
@@ -81,3 +88,21 @@ Deno.test(
     }
   },
 );
+
+Deno.test("no device is online when the only broker begins", strict, async () => {
+  await using database = await testDatabase();
+  await using services = await openServices(await configOf(database.url), {
+    log: createLog("silent"),
+  });
+  const { chat, db } = services;
+  const owner = await newPrincipal(db);
+  const { device: { id } } = await createDevice(chat, owner, "Sensor");
+  await sayStatus(db, id, { online: true, session: 7 }, true);
+  const role = await startBridgeRole(services);
+  try {
+    assertEquals((await deviceStatus(chat, owner, id)).online, false);
+    assertEquals((await sayStatus(db, id, { online: true, session: 7 }, true)).outcome, "born");
+  } finally {
+    await role.stop();
+  }
+});

@@ -41,6 +41,12 @@ export async function expectDevice(
   return await deviceStatus(context, owner, device);
 }
 
+/** No device is connected anywhere, whatever they said before: the only broker has just begun. */
+export async function endAllStays({ db, log }: Pick<ChatContext, "db" | "log">): Promise<void> {
+  const ended = await store.endAllStays(db);
+  if (ended > 0) log.info("Devices are offline until they come back", { ended });
+}
+
 /** What the bridge keeps of whether devices are there; without presence (`shown` false) no leases. */
 export function deviceStatuses({ db, bus, presence }: ChatContext, { shown }: { shown: boolean }) {
   return {

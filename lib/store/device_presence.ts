@@ -59,6 +59,17 @@ export function readOnlineDevices(
   );
 }
 
+/** No device is there any more; answers how many were. */
+export async function endAllStays(db: Database): Promise<number> {
+  const rows = await db.query<{ ended: number }>(
+    `with ended as (
+       update device_status set online = false, stay = null, since = clock_timestamp()
+       where online returning 1)
+     select count(*) as ended from ended`,
+  );
+  return rows[0]!.ended;
+}
+
 /** What is known of a device besides whether it is there. */
 export interface DeviceTraits {
   unstable: boolean;
