@@ -12,8 +12,8 @@ type Look = "right" | "wrong" | "no such route";
 
 /**
  * Asks every node who is online in every room until all of them say what is so, or the time after
- * healing is over. False when the nodes have no such route. Devices are left out: nodes know of
- * people only.
+ * healing is over. False when the nodes have no such route. Devices are left out: they are as they
+ * said, and a broker that is killed publishes no last will.
  */
 export async function probePresence(cast: Cast, healedAt: number): Promise<boolean> {
   const { api: { nodes }, recorder, signal } = cast.context;

@@ -24,7 +24,9 @@ const ABOUT: Record<Topic, string> = {
   send: "A message of the device. Only the receipt proves that it is stored: repeat it with the " +
     "same key until that comes, or an error.",
   requests: "A question about the log of a room",
-  status: "Birth and last will of the device. After a birth the heads are published again.",
+  status:
+    "Birth and last will of the device: whether it is online. What is of an older session than " +
+    "the newest is ignored. After a birth the heads are published again.",
   telemetry: "Readings. They never become messages by themselves: the latest values and a " +
     "bounded series of them are kept.",
   reported:
