@@ -1,4 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
+import { announceChange } from "../lib/chat/announce.ts";
+import { listCommands } from "../lib/chat/commands.ts";
+import { createDevice } from "../lib/chat/devices.ts";
 import type { LogEvent, ServerFrame } from "../lib/protocol.ts";
 import { OK_FRAMES } from "../routes/server_frames.ts";
 import { documentedAs } from "../testing/documented_payloads.ts";
@@ -17,6 +20,9 @@ const EVENTS: Record<LogEvent["type"], true> = {
   "member.left": true,
   "member.removed": true,
   "room.updated": true,
+  "device.state": true,
+  "device.alert": true,
+  "command.updated": true,
 };
 const FRAMES: Record<ServerFrame["type"], true> = {
   ready: true,
@@ -47,6 +53,27 @@ async function scene(server: TestServer) {
   return { ada: ada!, bob: bob!, cid: cid!, room, path: `/v1/rooms/${room}`, call };
 }
 
+/** Lets a device of ada's be wished for, commanded, and missed. */
+async function withDevice(
+  { services }: TestServer,
+  { ada, room, path, call }: Awaited<ReturnType<typeof scene>>,
+): Promise<void> {
+  const { chat } = services;
+  const owner = { id: ada.id, kind: "user", role: "user", name: ada.name } as const;
+  const { device: { id } } = await createDevice(chat, owner, "Pump");
+  await call(ada, "PUT", `${path}/members/${id}`, { role: "member" });
+  await call(ada, "PUT", `${path}/devices/${id}/state`, { desired: { level: 3 } });
+  const name = "start";
+  await call(ada, "POST", `${path}/devices/${id}/commands`, { clientId: "d1", name });
+  const { items } = await listCommands(chat, owner, room, {}, { limit: 1 });
+  await call(ada, "POST", `${path}/commands/${items[0]!.id}/cancel`);
+  const [alert] = await services.db.query<{ seq: number }>(
+    `select append_about_device($1, $2, 'device.alert', '{"kind": "silent"}') as seq`,
+    [room, id],
+  );
+  await announceChange(chat, room, alert!.seq);
+}
+
 /** Sends every frame that is answered, and some that are refused. */
 async function askEverything(socket: TestSocket, room: string, token: string): Promise<void> {
   await socket.ok({ type: "join", room, after: 0 });
@@ -70,7 +97,8 @@ testWith(
   "every kind of frame that the server sends is as the AsyncAPI document says",
   async () => {
     await using server = await startTestServer({ BEACON_SECONDS: "0.2" });
-    const { ada, bob, cid, room, path, call } = await scene(server);
+    const played = await scene(server);
+    const { ada, bob, cid, room, path, call } = played;
     await using asking = await server.connect(ada);
     // Its token ends within a minute, so that it is told
     const token = await server.tokenFor(bob, 59);
@@ -81,6 +109,7 @@ testWith(
     await call(ada, "PUT", `${path}/members/${cid.id}`, { role: "reader" });
     await call(cid, "POST", `${path}/leave`, {});
     await call(ada, "PATCH", path, { name: "another name" });
+    await withDevice(server, played);
     await hearing.wait("heads", ({ type }) => type === "heads");
     await call(ada, "DELETE", `${path}/members/${bob.id}`);
     await hearing.wait("the eviction", ({ type }) => type === "evicted");
