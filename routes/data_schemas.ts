@@ -31,7 +31,8 @@ export function dataSchemaRoutes(api: Api): void {
     summary: "Say what the data of a device must look like",
     description: "A JSON Schema (draft 2020-12) without patterns, formats, references and " +
       "`uniqueItems`. `data` in the device's messages that does not follow it is refused with " +
-      "`schema_violation`; text is not looked at. null removes it.",
+      "`schema_violation`, and so is what would take more than 20,000 steps (about one for each " +
+      "schema that is applied to each value); text is not looked at. null removes it.",
     params: idParams,
     body,
     example: {
