@@ -46,7 +46,8 @@ export const deviceRequest = z.strictObject({
 export const deviceStatus = z.looseObject({
   online: z.boolean().meta({ description: "false in the last will" }),
   session: z.union([storableString(1, 64), z.number().int().min(0)]).exactOptional().meta({
-    description: "The same in the birth and the last will of one connection; a number that rises, " +
+    description:
+      "The same in the birth and the last will of one connection; a number that rises, " +
       "or a string that sorts later, with each",
   }),
 }).meta({ id: "DeviceStatus" });

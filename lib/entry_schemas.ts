@@ -123,7 +123,8 @@ export const member = z.object({ principal: publicPrincipal, role: roomRole, joi
 
 /** What is known of who is online in a room. */
 export const presenceState = z.enum(["known", "unknown", "off"]).meta({
-  description: "unknown: the nodes cannot tell each other; off: the room has more members, people " +
+  description:
+    "unknown: the nodes cannot tell each other; off: the room has more members, people " +
     "and devices, than the limit `presenceMembers`",
 });
 /** Whether somebody in a room is connected; a device, whether it says so. */
