@@ -18,10 +18,11 @@ export interface UpstashGateway {
   close(): Promise<void>;
 }
 
-/** Starts a gateway in front of the Redis at `redisUrl`. */
+/** Starts a gateway in front of the Redis at `redisUrl`, which must answer. */
 export async function startUpstashGateway(redisUrl: string): Promise<UpstashGateway> {
   const client = new Client(redisUrl, { protocol: 2, disconnectTimeout: 100 });
   client.on("error", () => {}); // whoever sends a command sees it
+  await client.ping();
   const token = crypto.randomUUID();
   const commands: string[][] = [];
   const streams = new Set<() => void>();
