@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Principal } from "../lib/auth/principal.ts";
+import { setDataSchema } from "../lib/chat/data_schemas.ts";
 import { createDevice, deleteDevice } from "../lib/chat/devices.ts";
 import { leaveRoom, listMembers, setMember } from "../lib/chat/members.ts";
-import { ConfabError } from "../lib/errors.ts";
+import type { ConfabError } from "../lib/errors.ts";
 import { newPrincipal } from "../testing/chat.ts";
 import { brokerKinds } from "../testing/mqtt_broker.ts";
 import { MqttScene, topics } from "../testing/mqtt_scene.ts";
@@ -51,6 +52,17 @@ for (const kind of await brokerKinds()) {
       "forbidden",
       "forbidden",
     ]);
+
+    // Stored before there was a schema, as the person: its repeat gets its receipt.
+    const say = (clientId: string, data: number) =>
+      client.publish(topics.send(own.id, room), JSON.stringify({ clientId, data }));
+    await say("k2", 1);
+    const [, stored] = await client.waitFor(topics.receipts(own.id), 2);
+    await setDataSchema(chat, person, own.id, { type: "string" });
+    bridge.revoked(own.id);
+    await say("k2", 1);
+    const repeat = (await client.waitFor(topics.receipts(own.id), 3)).at(-1)!;
+    assertEquals([repeat.seq, repeat.duplicate], [stored!.seq, true]);
 
     // Only the person is in the room, and with the person the credentials are out of it.
     const add = setMember(chat, person, room, own.id, "member");

@@ -3,8 +3,6 @@ import type {
   LogEntry,
   Message,
   MessageBody,
-  Metadata,
-  PrincipalId,
   RoomId,
   RoomPresence,
   RoomRole,
@@ -22,7 +20,7 @@ import { Outbox } from "./outbox.ts";
 import { PresenceReader } from "./presence.ts";
 import { ReadCursor } from "./read_cursor.ts";
 import { repeat } from "./repeat.ts";
-import type { CommandOptions, MessageChange } from "./rest.ts";
+import type { MessageChange } from "./rest.ts";
 import { RoomCommands } from "./room_commands.ts";
 import { RoomDevices } from "./room_devices.ts";
 import type { RoomContext, RoomEvents } from "./room_events.ts";
@@ -164,14 +162,10 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   /** Asks a device to do something. Repeated like {@link edit}; the answer comes as a message. */
-  command(device: PrincipalId, name: string, args: Metadata = {}, options: CommandOptions = {}) {
-    return this.#commands.send(device, name, args, options);
-  }
+  readonly command: RoomCommands["send"] = (...asked) => this.#commands.send(...asked);
 
   /** Takes a command back that the device has not answered, by its id. */
-  cancelCommand(command: string) {
-    return this.#commands.cancel(command);
-  }
+  readonly cancelCommand: RoomCommands["cancel"] = (command) => this.#commands.cancel(command);
 
   /**
    * Tells the others that one is typing, at most every 3 s and anew after a message: call it at
