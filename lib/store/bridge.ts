@@ -9,7 +9,10 @@ export interface StoredBridgeRoom {
   room: RoomId;
   head: number;
   cursor: number | undefined;
-  /** The lowest seq at which a present device member joined. */
+  /**
+   * The lowest seq at which a present device member joined. Where only people were who had no
+   * credentials yet: the one after the head, as these hear what comes from then on.
+   */
   firstJoined: number | undefined;
 }
 
@@ -31,12 +34,16 @@ export async function readBridgeRooms(
 ): Promise<{ epoch: string; rooms: StoredBridgeRoom[] }> {
   const rows = await db.query<BridgeRoomRow>(
     `select i.epoch, x.* from instance i left join (
-     select r.id, r.head, c.seq as cursor, d.first_joined
+     select r.id, r.head, c.seq as cursor,
+       case when d.room_id is not null then coalesce(d.first_joined, r.head + 1) end
+         as first_joined
      from rooms r
      left join bridge_cursors c on c.room_id = r.id
      left join (
-       select m.room_id, min(m.joined_seq) as first_joined
+       select m.room_id, min(m.joined_seq)
+         filter (where not x.personal or m.joined_at > p.created_at) as first_joined
        from members m join devices x on x.member_id = m.principal_id
+       join principals p on p.id = x.id
        where x.deleted_at is null
        group by m.room_id) d on d.room_id = r.id
      where r.deleted_at is null and (c.room_id is not null or d.room_id is not null)) x on true`,
@@ -139,13 +146,18 @@ export async function saveCursors(
   return rows[0]?.held === true;
 }
 
-/** Forgets the cursors of rooms that no device is in any more, while the lease is held. */
+/**
+ * Forgets the cursors of those of these rooms that no device is in any more, while the lease is held.
+ */
 export async function dropCursors(db: Database, lease: LeaseKey, rooms: RoomId[]): Promise<void> {
   await db.query(
     `with lease as materialized (
        select 1 from leases
        where name = $1 and holder = $2 and term = $3 and expires_at > clock_timestamp() for share)
-     delete from bridge_cursors c using lease where c.room_id = any ($4::uuid[])`,
+     delete from bridge_cursors c using lease where c.room_id = any ($4::uuid[])
+       and not exists (
+         select from members m join devices x on x.member_id = m.principal_id
+         where m.room_id = c.room_id and x.deleted_at is null)`,
     [lease.name, lease.holder, lease.term, rooms],
   );
 }

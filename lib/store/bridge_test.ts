@@ -112,6 +112,31 @@ Deno.test(
   },
 );
 
+Deno.test("what a room said before it had personal credentials is not sent", strict, async () => {
+  await using database = await testDatabase();
+  const { db } = database;
+  const { owner, room } = await makeRoom(db);
+  await join(db, room, owner, await makeDevice(db, owner)); // a head beyond the owner's joining
+  await db.query("delete from devices where owner_id = $1", [owner]);
+  const lease = { name: "l", holder: "a", term: (await takeLease(db, "l", "a", 60_000))! };
+  await saveCursors(db, lease, new Map([[room, 2]]));
+  await createDevice(db, newId(), owner, "Terminal", 100, true);
+  // A bridge that read the rooms just before.
+  await dropCursors(db, lease, [room]);
+  assertEquals((await readBridgeRooms(db)).rooms, [{ room, head: 2, cursor: 2, firstJoined: 3 }]);
+  // One that knows nothing of personal credentials forgets it.
+  await db.query("delete from bridge_cursors");
+  assertEquals((await readBridgeRooms(db)).rooms, [
+    { room, head: 2, cursor: undefined, firstJoined: 3 },
+  ]);
+  // Of a room that the owner joins afterwards, everything from the joining on.
+  const later = await makeRoom(db);
+  await join(db, later.room, later.owner, owner); // 2
+  await join(db, later.room, later.owner, await makeDevice(db, later.owner)); // 3
+  const { rooms } = await readBridgeRooms(db);
+  assertEquals(rooms.find((one) => one.room === later.room)!.firstJoined, 2);
+});
+
 Deno.test(
   "readDevicesAt() knows who was a member when the log stood at a seq",
   strict,
