@@ -17,6 +17,8 @@ const MAX_DEVICES = 2000;
 /** Holds the data of devices' messages against the schemas that their owners have set. */
 export class DataChecks {
   readonly #known = new Map<PrincipalId, Known>();
+  /** How often something was forgotten: an answer to a question from before is not kept. */
+  #forgotten = 0;
 
   constructor(
     private readonly actions: Pick<BridgeActions, "dataSchema" | "usedClientIds">,
@@ -31,6 +33,8 @@ export class DataChecks {
     device: PrincipalId,
     room: RoomId,
     messages: DeviceMessage[],
+    /** As whom the messages are stored. */
+    sender: PrincipalId = device,
   ): Promise<(ConfabError | undefined)[]> {
     if (messages.every(({ body }) => body.data === undefined)) return messages.map(() => undefined);
     const check = await this.#check(device);
@@ -39,7 +43,7 @@ export class DataChecks {
     );
     const keys = messages.filter((_, i) => wrong[i] !== undefined).map(({ clientId }) => clientId);
     if (keys.length === 0) return messages.map(() => undefined);
-    const used = new Set(await this.actions.usedClientIds(device, room, keys));
+    const used = new Set(await this.actions.usedClientIds(sender, room, keys));
     return messages.map(({ clientId }, i) => {
       if (wrong[i] === undefined || used.has(clientId)) return undefined;
       return new ConfabError("schema_violation", wrong[i]);
@@ -48,13 +52,16 @@ export class DataChecks {
 
   /** The device has changed: ask again. */
   forget(device: PrincipalId): void {
+    this.#forgotten++;
     this.#known.delete(device);
   }
 
   async #check(device: PrincipalId): Promise<DataCheck | undefined> {
     const known = this.#known.get(device);
     if (known !== undefined && known.until > performance.now()) return known.check;
+    const forgotten = this.#forgotten;
     const check = this.#read(device, await this.actions.dataSchema(device));
+    if (forgotten !== this.#forgotten) return check;
     this.#known.delete(device);
     this.#known.set(device, { check, until: performance.now() + TTL_MS });
     if (this.#known.size > MAX_DEVICES) this.#known.delete(this.#known.keys().next().value!);

@@ -20,10 +20,12 @@ const LATE_MS = 60_000;
 /**
  * What the bridge remembers of devices between two messages: who they are, so that a message costs
  * no question, and how much they have sent. Membership is never remembered: the append checks it,
- * and so it does whether the device is disabled.
+ * and so it does whether who speaks is disabled. (Of a person's credentials it knows nothing.)
  */
 export class KnownDevices {
   readonly #known = new Map<string, Known>();
+  /** How often something was forgotten: an answer to a question from before is not kept. */
+  #forgotten = 0;
   readonly #buckets = new Map<string, TokenBucket>();
   /** What was granted beyond the rate since the connection began. */
   readonly #late = new Map<string, number>();
@@ -38,7 +40,9 @@ export class KnownDevices {
   async principal(id: string): Promise<Principal | undefined> {
     const known = this.#known.get(id);
     if (known !== undefined && known.until > performance.now()) return known.principal;
+    const forgotten = this.#forgotten;
     const principal = await this.actions.device(id);
+    if (forgotten !== this.#forgotten) return principal;
     const ttlMs = principal === undefined ? UNKNOWN_TTL_MS : TTL_MS;
     remember(this.#known, id, { principal, until: performance.now() + ttlMs });
     return principal;
@@ -64,6 +68,7 @@ export class KnownDevices {
 
   /** The device has changed: ask again. */
   forget(id: string): void {
+    this.#forgotten++;
     this.#known.delete(id);
   }
 }

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { Principal } from "../lib/auth/principal.ts";
 import { newId } from "../lib/ids.ts";
 import { KnownDevices } from "./known_devices.ts";
 
@@ -9,6 +10,22 @@ function granted(devices: KnownDevices, id: string, qos: number, count = 2000): 
   return Array.from({ length: count }, () => devices.take(id, qos)).filter((one) => one.granted)
     .length;
 }
+
+Deno.test("KnownDevices does not keep an answer from before a device has changed", async () => {
+  const answers: ((principal: Principal | undefined) => void)[] = [];
+  const device = () => new Promise<Principal | undefined>((resolve) => answers.push(resolve));
+  const devices = new KnownDevices({ device }, { perSecond: 1, burst: 1 });
+  const id = newId();
+  const owner = { id: newId(), kind: "user", role: "user", name: "Owner" } as const;
+  const first = devices.principal(id);
+  devices.forget(id); // its credentials were disabled
+  answers[0]!(owner);
+  await first;
+  const second = devices.principal(id);
+  assertEquals(answers.length, 2, "it is asked again");
+  answers[1]!(undefined);
+  assertEquals(await second, undefined);
+});
 
 Deno.test("KnownDevices takes what waited for a connection beyond the rate, up to a bound", () => {
   const devices = new KnownDevices({ device }, { perSecond: 1, burst: 5 });

@@ -111,7 +111,7 @@ export class OrderedSends {
       const principal = await this.o.devices.principal(device);
       if (principal === undefined) throw new ConfabError("unauthenticated");
       const messages = group.map(({ message }) => message);
-      const refusals = await this.o.checks?.refusals(device, room, messages) ?? [];
+      const refusals = await this.o.checks?.refusals(device, room, messages, principal.id) ?? [];
       const good = messages.filter((_, i) => refusals[i] === undefined);
       const results = good.length === 0 ? [] : await this.o.actions.send(principal, room, good);
       let at = 0;

@@ -30,8 +30,8 @@ export function deviceActions(context: ChatContext) {
       limit: number,
     ) => reading(() => readLog(context, viewer, room, cursor, limit)),
     dataSchema: (device: PrincipalId) => reading(() => readSchemaOf(context.db, device)),
-    usedClientIds: (device: PrincipalId, room: RoomId, clientIds: string[]) =>
-      reading(() => readUsedClientIds(context.db, room, device, clientIds)),
+    usedClientIds: (sender: PrincipalId, room: RoomId, clientIds: string[]) =>
+      reading(() => readUsedClientIds(context.db, room, sender, clientIds)),
     answerCommand: (device: Principal, reply: CommandReply) =>
       writing(() => answerCommand(context, device, reply)),
     report: (device: PrincipalId, room: RoomId, reported: Metadata | undefined) =>
