@@ -88,8 +88,8 @@ function laneOf({ chat, db }: ChatScene, home: string, options: Partial<Telemetr
   let dead = false;
   const faulty = faultyDatabase(db, {
     before: async (text, values) => {
-      if (dead) return await new Promise<never>(() => {});
       await faults.before?.(text, values);
+      if (dead) await new Promise<never>(() => {});
     },
     after: async (text, values) => {
       await faults.after?.(text, values);

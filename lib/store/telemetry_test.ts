@@ -136,7 +136,10 @@ Deno.test(
     ).map((value) => value + 0); // no -0
     const batch = fc.record({
       // Up to two hours ago: what comes late is added to what was rolled up
-      ageMs: fc.integer({ min: 0, max: 2 * HOUR_MS }),
+      ageMs: fc.oneof(
+        fc.constantFrom(0, 30_000, 90_000, HOUR_MS),
+        fc.integer({ min: 0, max: 2 * HOUR_MS }),
+      ),
       values: fc.array(value, { minLength: 1, maxLength: 5 }),
       roll: fc.boolean(),
       again: fc.boolean(),
