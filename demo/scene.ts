@@ -46,13 +46,13 @@ export class PlantScene {
 
   /** Makes people, room and devices, connects all of them and lets time begin. */
   static async start({ url }: Pick<Confab, "url">, seed: number): Promise<PlantScene> {
-    const random = seeded(seed);
-    const plant = new Plant(random);
+    const plant = new Plant(seeded(seed));
     const people = { ada: await signUp(url, "Ada"), grace: await signUp(url, "Grace") };
     const room = await makeRoom(people.ada, people.grace);
     const devices: Device[] = [];
     const ids = new Map<string, string>();
-    const mishaps = new Mishaps(plant, random);
+    // Numbers of their own: how often the plant takes some depends on what is asked of it.
+    const mishaps = new Mishaps(plant, seeded(seed + 1));
     const scene = new PlantScene({ people, room: room.id, devices, ids, plant, mishaps });
     try {
       for (const equipment of thirtyDevices(plant)) {

@@ -35,6 +35,41 @@ export class Person {
     name: string,
     viewport: { width: number; height: number },
   ): Promise<Person> {
+    const person = await Person.#open(browser, url, name, viewport);
+    const { page } = person;
+    await page.getByRole("tab", { name: "Sign up" }).click();
+    await page.getByLabel("Username").fill(name);
+    await page.getByLabel("Password").fill("correct horse battery");
+    await page.getByTestId("sign-in-submit").click();
+    await page.getByTestId("new-room").waitFor();
+    return person;
+  }
+
+  /** Opens a room in a new browser profile, with an account that is there. */
+  static async logIn(
+    browser: Browser,
+    { url, username, password }: {
+      url: string;
+      username: string;
+      password: string;
+    },
+    viewport: { width: number; height: number },
+  ): Promise<Person> {
+    const person = await Person.#open(browser, url, username, viewport);
+    const { page } = person;
+    await page.getByLabel("Username").fill(username);
+    await page.getByLabel("Password").fill(password);
+    await page.getByTestId("sign-in-submit").click();
+    await page.getByTestId("composer").waitFor();
+    return person;
+  }
+
+  static async #open(
+    browser: Browser,
+    url: string,
+    name: string,
+    viewport: { width: number; height: number },
+  ): Promise<Person> {
     const context = await browser.newContext({
       viewport,
       reducedMotion: "reduce",
@@ -52,11 +87,6 @@ export class Person {
       }
     });
     await page.goto(url);
-    await page.getByRole("tab", { name: "Sign up" }).click();
-    await page.getByLabel("Username").fill(name);
-    await page.getByLabel("Password").fill("correct horse battery");
-    await page.getByTestId("sign-in-submit").click();
-    await page.getByTestId("new-room").waitFor();
     return person;
   }
 

@@ -82,7 +82,8 @@ async function ready(url: string): Promise<boolean> {
   }
 }
 
-function freePort(): number {
+/** A port that is free now, below those that outgoing connections take. */
+export function freePort(): number {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     try {
