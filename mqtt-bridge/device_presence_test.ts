@@ -229,8 +229,10 @@ for (const kind of await brokerKinds()) {
         await device.publish(topics.status(id), JSON.stringify({ online: true, session }));
       }
       await until("the person is online", async () => (await state()).state === "online");
+      await until("all births are heard", async () => {
+        return (await deviceStatus(s.chat, owner, id)).unstable;
+      });
       assertEquals(await state(), { principal: owner.id, state: "online" });
-      assertEquals((await deviceStatus(s.chat, owner, id)).unstable, true);
       await s.mqtt.stopBridges();
       await s.bridge();
       await device.publish(topics.status(id), JSON.stringify({ online: false, session: 4 }));
