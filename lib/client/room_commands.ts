@@ -20,8 +20,8 @@ export class RoomCommands {
   send(
     device: PrincipalId,
     name: string,
-    args: Metadata,
-    options: CommandOptions,
+    args: Metadata = {},
+    options: CommandOptions = {},
   ): Promise<MessageAnswer> {
     const command = { clientId: crypto.randomUUID(), name, args, ...options };
     return repeat(this.#clock, () => this.#rest.sendCommand(this.#room, device, command));
