@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { until } from "../../testing/until.ts";
 import type { Room, RoomPresence } from "../../lib/client/mod.ts";
-import { PresenceDots } from "./presence_dots.ts";
+import { PresenceDots, presenceWords } from "./presence_dots.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 
@@ -47,4 +47,15 @@ Deno.test("PresenceDots asks again when membership may have begun", strict, asyn
   dots.stop();
   await Promise.resolve();
   dots.stop();
+});
+
+Deno.test("presence in words says when an offline device was last seen", strict, () => {
+  const words = (rest: object) => presenceWords({ principal: "d", state: "offline", ...rest });
+  assertEquals(words({}), "Offline");
+  assertEquals(words({ state: "online" }), "Online");
+  assertEquals(words({ unstable: true }), "Unstable: it comes and goes");
+  assertEquals(
+    words({ lastSeen: "2020-05-07T10:00:00.000Z" }).startsWith("Offline, last seen "),
+    true,
+  );
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { deviceOf, offeredCommands, offeredDevices } from "./typed_commands.ts";
+import { deviceOf, offeredCommands, offeredDevices, problemOf } from "./typed_commands.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 const devices = ["Pump 1", "Pump 10", "Valve 1", "Pump"].map((name) => ({ id: name, name }));
@@ -32,4 +32,15 @@ Deno.test("then by the commands of the device, then by their arguments", strict,
     "/cmd Pump 1 start speed=3 ramp-seconds=",
   ]);
   assertEquals(offered("/cmd Pump 1 start speed=3"), []);
+});
+
+Deno.test("a line that is no command is explained with the part that is wrong", strict, () => {
+  assertEquals(
+    problemOf({ problem: "unknown_device", about: "Pump 9" }),
+    'No device here is called "Pump 9".',
+  );
+  assertEquals(
+    problemOf({ problem: "invalid_argument", about: "fast" }),
+    '"fast" is no argument: write name=value, such as speed=3.',
+  );
 });
