@@ -82,9 +82,13 @@ export class Outbound {
     this.#heads.born(device);
   }
 
-  /** A device's access has ended. */
+  /** A device's access has ended: it gets nothing more, and no head waits for it at the broker. */
   forget(device: PrincipalId): void {
-    for (const room of this.#rooms.values()) room.devices?.delete(device);
+    for (const room of this.#rooms.values()) {
+      // Who is in the room may just be being read, from before.
+      if (room.busy) room.stale = true;
+      if (room.devices?.delete(device)) this.#delivery.clearHead(device, room);
+    }
   }
 
   /** Devices of these rooms have access again: who is in them is read anew. */

@@ -20,7 +20,7 @@ export class OutboundRoom {
   epoch = "";
   /** Undefined until read: the devices at the cursor. */
   devices: Map<PrincipalId, DeviceMember> | undefined;
-  /** Somebody may be missing in `devices`, who was disabled when they were read. */
+  /** Somebody may be missing in `devices`, or too much, whose access has changed. */
   stale = false;
   /** The same, somewhat later: an entry with which a device comes does not say what it may see. */
   joiners: readonly DeviceMember[] = [];
@@ -65,7 +65,9 @@ export class OutboundRoom {
     const { id, kind } = event.member.principal;
     const joined = this.joiners.filter(({ member }) => member === id);
     if (joined.length > 0 || kind !== "device") return joined;
-    // One that has gone since has no membership to look at: it counts as seeing all.
+    // One that has gone since has no membership to look at: it counts as seeing all. One that is
+    // disabled would look the same: who is there is read anew after this page.
+    this.stale = true;
     return [{ id, member: id, visibleFrom: 1 }];
   }
 }

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { newId } from "../lib/ids.ts";
 import type { LogEntry, LogEvent, Message } from "../lib/protocol.ts";
 import { OutboundRoom } from "./outbound_room.ts";
@@ -40,6 +40,7 @@ Deno.test("a device that was removed meanwhile gets its entries whole", strict, 
   state.devices = new Map();
   state.apply(joined(5)); // `joiners` was read after the removal, and does not name it
   assertEquals(given(state, edited(6, 2)), "new");
+  assert(state.stale, "it may also have been disabled");
 });
 
 Deno.test("a device sees no content from before what it may see", strict, () => {

@@ -28,16 +28,22 @@ function entry(seq: number): LogEntry {
 }
 
 /** One room with devices in it, whose broker answers when the test says so. */
-function fixture(count: number) {
+function fixture(count: number, answered = Promise.resolve()) {
   const devices = Array.from({ length: count }, () => newId());
   const stop = new AbortController();
   const log = { head: 0 };
   const waiting = new Set<Publish>();
   const saved: number[] = [];
+  const reading = { asked: 0 };
   const store = {
     rooms: () =>
       Promise.resolve({ epoch: "e", rooms: [{ room, head: log.head, cursor: 0, firstJoined: 1 }] }),
-    devicesAt: () => Promise.resolve(devices.map((id) => ({ id, visibleFrom: 1 }))),
+    devicesAt: async () => {
+      const found = devices.map((id) => ({ id, visibleFrom: 1 }));
+      reading.asked++;
+      await answered;
+      return found;
+    },
     entries: (_room: string, after: number, limit: number) =>
       Promise.resolve(range(after + 1, Math.min(log.head, after + limit)).map(entry)),
     saveCursors: (_lease: unknown, cursors: ReadonlyMap<string, number>) => {
@@ -69,7 +75,7 @@ function fixture(count: number) {
   });
   const running = outbound.run();
   return {
-    ...{ devices, waiting, saved },
+    ...{ devices, waiting, saved, reading, outbound },
     reach: (head: number) => outbound.notice(room, log.head = head),
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -78,6 +84,48 @@ function fixture(count: number) {
     },
   };
 }
+
+Deno.test("a device whose access ends while its room is read gets nothing", strict, async () => {
+  const answer = Promise.withResolvers<void>();
+  await using f = fixture(2, answer.promise);
+  f.reach(3);
+  await until("the room is read", () => f.reading.asked === 1);
+  const gone = f.devices.shift()!;
+  f.outbound.forget(gone);
+  answer.resolve();
+  const published: string[] = [];
+  await until("the cursor is stored", () => {
+    for (const publish of [...f.waiting]) {
+      published.push(publish.topic);
+      publish.answer();
+    }
+    return f.saved.at(-1) === 3;
+  });
+  const events = topics.events(f.devices[0]!, room);
+  assertEquals(published.filter((topic) => topic === events).length, 3);
+  assertEquals(published.filter((topic) => topic.includes(gone)), []);
+});
+
+Deno.test("no head waits for a device whose access has ended", strict, async () => {
+  await using f = fixture(1);
+  const [device] = f.devices;
+  const heads: string[] = [];
+  const settle = () => {
+    for (const publish of [...f.waiting]) {
+      if (publish.topic === topics.head(device!, room)) heads.push(publish.payload);
+      publish.answer();
+    }
+  };
+  f.reach(1);
+  await until("it is shown a head", () => {
+    settle();
+    return heads.length > 0 && f.saved.at(-1) === 1;
+  });
+  f.devices.pop();
+  f.outbound.forget(device!);
+  settle();
+  assertEquals(heads.at(-1), "");
+});
 
 Deno.test("a broker that takes no heads does not keep the cursors back", strict, async () => {
   await using f = fixture(1);

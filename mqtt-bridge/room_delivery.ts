@@ -70,13 +70,20 @@ export class RoomDelivery {
     }
   }
 
+  /** Removes the retained head of a room for a device that has no access any more, if it can be. */
+  clearHead(device: PrincipalId, room: OutboundRoom): void {
+    const topic = this.o.topics.head(device, room.id);
+    this.#published(topic, "", { retain: true }).catch(() => {});
+  }
+
   async #deliver(room: OutboundRoom): Promise<void> {
     for (let attempt = 0; !this.o.signal.aborted && !room.dropped;) {
       const release = await this.#pages.take(0);
       try {
-        if (room.devices === undefined || room.stale) {
+        while (room.devices === undefined || room.stale) {
           room.stale = false;
           const devices = await this.o.store.devicesAt(room.id, room.cursor);
+          if (room.stale) continue;
           room.devices = new Map(devices.map((device) => [device.id, device]));
           this.onMoved(room);
         }
