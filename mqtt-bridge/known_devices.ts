@@ -54,8 +54,12 @@ export class KnownDevices {
     this.#lateUntil = performance.now() + LATE_MS;
   }
 
-  /** Takes one publish from the device's quota; at QoS 0 nothing waits for a connection. */
-  take(id: string, qos: number): Grant {
+  /**
+   * Takes one publish from the device's quota; at QoS 0 nothing waits for a connection. All
+   * credentials of one person share the person's, as far as it is known whose they are.
+   */
+  take(device: string, qos: number): Grant {
+    const id = this.#known.get(device)?.principal?.id ?? device;
     const bucket = this.#buckets.get(id) ?? new TokenBucket(this.rate);
     remember(this.#buckets, id, bucket);
     const grant = bucket.take();

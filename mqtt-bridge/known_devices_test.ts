@@ -27,6 +27,17 @@ Deno.test("KnownDevices does not keep an answer from before a device has changed
   assertEquals(await second, undefined);
 });
 
+Deno.test("all credentials of one person share one quota", async () => {
+  const owner = { id: newId(), kind: "user", role: "user", name: "Owner" } as const;
+  const device = () => Promise.resolve(owner);
+  const devices = new KnownDevices({ device }, { perSecond: 1, burst: 5 });
+  const [a, b] = [newId(), newId()];
+  await devices.principal(a);
+  await devices.principal(b);
+  assertEquals(granted(devices, a, 1), 5);
+  assertEquals(granted(devices, b, 1), 0);
+});
+
 Deno.test("KnownDevices takes what waited for a connection beyond the rate, up to a bound", () => {
   const devices = new KnownDevices({ device }, { perSecond: 1, burst: 5 });
   const [a, b, c] = [newId(), newId(), newId()];
