@@ -28,14 +28,20 @@ interface Parts {
  * data_schema.ts has checked. Counting stops at the limit, so it costs no more either.
  */
 export class DataCost {
-  readonly #parts = new WeakMap<object, Parts>();
+  /** Of one call only: schemas of many devices are kept, and these are larger. */
+  #parts = new Map<object, Parts>();
   #left = 0;
 
   constructor(private readonly schema: Json) {}
 
   isWithin(data: Json, max: number): boolean {
     this.#left = max;
-    return this.#spend(this.schema, data);
+    this.#parts = new Map();
+    try {
+      return this.#spend(this.schema, data);
+    } finally {
+      this.#parts = new Map();
+    }
   }
 
   #spend(schema: Json, data: Json): boolean {

@@ -12,11 +12,14 @@ interface Known {
 }
 
 const TTL_MS = 30_000;
-const MAX_DEVICES = 2000;
+/** Without a schema, which take little memory, and with one: that may take 300 KB. */
+const MAX_FREE = 20_000;
+const MAX_CHECKED = 1000;
 
 /** Holds the data of devices' messages against the schemas that their owners have set. */
 export class DataChecks {
-  readonly #known = new Map<PrincipalId, Known>();
+  readonly #free = new Map<PrincipalId, Known>();
+  readonly #checked = new Map<PrincipalId, Known>();
   /** How often something was forgotten: an answer to a question from before is not kept. */
   #forgotten = 0;
 
@@ -53,18 +56,22 @@ export class DataChecks {
   /** The device has changed: ask again. */
   forget(device: PrincipalId): void {
     this.#forgotten++;
-    this.#known.delete(device);
+    this.#free.delete(device);
+    this.#checked.delete(device);
   }
 
   async #check(device: PrincipalId): Promise<DataCheck | undefined> {
-    const known = this.#known.get(device);
+    const known = this.#checked.get(device) ?? this.#free.get(device);
     if (known !== undefined && known.until > performance.now()) return known.check;
     const forgotten = this.#forgotten;
     const check = this.#read(device, await this.actions.dataSchema(device));
     if (forgotten !== this.#forgotten) return check;
-    this.#known.delete(device);
-    this.#known.set(device, { check, until: performance.now() + TTL_MS });
-    if (this.#known.size > MAX_DEVICES) this.#known.delete(this.#known.keys().next().value!);
+    this.#free.delete(device);
+    this.#checked.delete(device);
+    const isFree = check === undefined;
+    const map = isFree ? this.#free : this.#checked;
+    map.set(device, { check, until: performance.now() + TTL_MS });
+    if (map.size > (isFree ? MAX_FREE : MAX_CHECKED)) map.delete(map.keys().next().value!);
     return check;
   }
 

@@ -1,14 +1,34 @@
 import { assertEquals } from "@std/assert";
 import { setDataSchema } from "../lib/chat/data_schemas.ts";
+import { newId } from "../lib/ids.ts";
+import { createLog } from "../lib/log.ts";
 import { brokerKinds } from "../testing/mqtt_broker.ts";
 import { MqttScene, topics } from "../testing/mqtt_scene.ts";
 import { testWith } from "../testing/services.ts";
+import { DataChecks } from "./data_checks.ts";
 
 const CELSIUS = {
   type: "object",
   properties: { celsius: { type: "number", maximum: 150 } },
   required: ["celsius"],
 };
+
+Deno.test("a fleet without schemas is asked about once, and again after a change", async () => {
+  let asked = 0;
+  const checks = new DataChecks({
+    dataSchema: () => Promise.resolve(++asked > 3000 ? { type: "string" } : null),
+    usedClientIds: () => Promise.resolve([]),
+  }, createLog("silent"));
+  const fleet = Array.from({ length: 3000 }, () => newId());
+  const room = newId();
+  const say = async (device: string) =>
+    (await checks.refusals(device, room, [{ clientId: "1", body: { data: 1 } }]))[0]?.code;
+  for (const device of [...fleet, ...fleet]) assertEquals(await say(device), undefined);
+  assertEquals(asked, 3000);
+  checks.forget(fleet[0]!);
+  for (let i = 0; i < 2; i++) assertEquals(await say(fleet[0]!), "schema_violation");
+  assertEquals(asked, 3001);
+});
 
 for (const kind of await brokerKinds()) {
   testWith(
