@@ -51,7 +51,8 @@ export function deviceReadingsView({ rest, room, device }: DevicePlace): PanelPa
     empty.hidden = rows.size > 0;
     drops.hidden = answer.dropped === 0;
     drops.dataset.count = String(answer.dropped);
-    drops.textContent = `${answer.dropped} readings were dropped: it sends more than its quota.`;
+    drops.textContent = `${answer.dropped} readings were not kept: too many at once, or of too ` +
+      "many metrics.";
   };
   const timer = setInterval(() => {
     if (document.visibilityState === "visible") void load();

@@ -310,6 +310,20 @@ Deno.test({
         assertEquals(device.name, "Valve 1");
       });
 
+      await t.step("readings that are not stored are counted", async () => {
+        const metrics = Array.from(
+          { length: 64 },
+          (_, i) => [`m${i}`, i] as const,
+        );
+        // With the two that are there already it would be 66, and 64 are allowed.
+        await device!.publishOn("telemetry", Object.fromEntries(metrics));
+        await openDevice(ann, "Pump 1");
+        await ann.page.getByTestId("dropped").filter({
+          hasText: /^64 readings/,
+        })
+          .waitFor();
+      });
+
       await t.step("a link from a QR code asks for the code", async () => {
         await bob.page.goto(`${server.url}#claim=WDJB-MJHT`);
         assertEquals(

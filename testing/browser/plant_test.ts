@@ -2,70 +2,13 @@
  * The demo in a browser: thirty devices in one room, live. With SCREENSHOTS=1 it runs until there is
  * something to see, and writes the README's pictures.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { launch, Person } from "./person.ts";
-import { freePort } from "./server.ts";
+import { Demo } from "./plant.ts";
 
-const ROOT = new URL("../../", import.meta.url);
-const IMAGES = new URL("docs/images/", ROOT).pathname;
+const IMAGES = new URL("../../docs/images/", import.meta.url).pathname;
 const SIZE = { width: 1280, height: 800 };
 const PICTURES = Deno.env.get("SCREENSHOTS") === "1";
-
-/** `deno task demo` with data of its own, and what it says. */
-class Demo {
-  readonly #child: Deno.ChildProcess;
-  readonly #reading: Promise<unknown>;
-  #output = "";
-
-  private constructor(readonly dir: string) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "demo/main.ts", `--data=${dir}`],
-      cwd: ROOT,
-      env: { PORT: `${freePort()}`, MQTT_PORT: `${freePort()}` },
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const read = async (stream: ReadableStream<Uint8Array>) => {
-      const decoder = new TextDecoder();
-      for await (const chunk of stream) {
-        this.#output += decoder.decode(chunk, { stream: true });
-      }
-    };
-    this.#reading = Promise.all([
-      read(this.#child.stdout),
-      read(this.#child.stderr),
-    ]);
-  }
-
-  static async start(): Promise<Demo> {
-    const dir = await Deno.makeTempDir({ prefix: "confab-plant-" });
-    await Deno.chmod(dir, 0o755);
-    return new Demo(dir);
-  }
-
-  /** Where to look, and as whom. */
-  async access(): Promise<{ url: string; username: string; password: string }> {
-    const end = performance.now() + 120_000;
-    for (;;) {
-      const said =
-        /Open +(\S+)[^]*?Log in as +(\S+) with the password (\S+)\n[^]*\/cmd/
-          .exec(this.#output);
-      const [, url, username, password] = said ?? [];
-      if (url && username && password) return { url, username, password };
-      assert(performance.now() < end, `The demo said:\n${this.#output}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-
-  /** Ends it as Ctrl-C does; returns its exit code. */
-  async stop(): Promise<number> {
-    this.#child.kill("SIGINT");
-    const { code } = await this.#child.status;
-    await this.#reading;
-    await Deno.remove(this.dir, { recursive: true });
-    return code;
-  }
-}
 
 async function picture({ page }: Person, name: string): Promise<void> {
   await page.mouse.move(0, 0);
