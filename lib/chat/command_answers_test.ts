@@ -1,6 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { chatScene, newDevice, newPrincipal } from "../../testing/chat.ts";
-import { cast, code, command, letExpire, logOf, typesOf } from "../../testing/command_scene.ts";
+import {
+  ask,
+  cast,
+  code,
+  command,
+  letExpire,
+  logOf,
+  typesOf,
+} from "../../testing/command_scene.ts";
 import { faultyDatabase } from "../../testing/faulty_database.ts";
 import type { Principal } from "../auth/principal.ts";
 import { DatabaseError } from "../database/mod.ts";
@@ -8,7 +16,7 @@ import { newId } from "../ids.ts";
 import type { Message } from "../protocol.ts";
 import { readOpenCommands } from "../store/command_lists.ts";
 import { answerCommand, expireDueCommands } from "./command_answers.ts";
-import { cancelCommand, listCommands } from "./commands.ts";
+import { cancelCommand, listCommands, sendCommand } from "./commands.ts";
 import { removeMember, setMember } from "./members.ts";
 import { getMessage, readLog, sendMessage } from "./messages.ts";
 import { createRoom } from "./rooms.ts";
@@ -250,3 +258,33 @@ Deno.test("the sender and the room's admins take a command back, once", strict, 
   const next = await command(scene, all);
   assertEquals(await code(cancelCommand(chat, admin, room, next.command!.id)), "ok");
 });
+
+Deno.test(
+  "who left the room, or has a lower role by now, is not obeyed later",
+  strict,
+  async () => {
+    await using scene = await chatScene();
+    const all = await cast(scene);
+    const { chat, db } = scene;
+    const { room, pump, owner, admin, member } = all;
+    const lasting = async (sender: Principal) =>
+      (await sendCommand(chat, sender, room, pump.id, ask({ timeoutSeconds: 86_400 }))).message;
+    const kept = await lasting(owner);
+    const ended = [await lasting(member), await lasting(admin)];
+    await setMember(chat, owner, room, member.id, "admin");
+    const open = async () => (await readOpenCommands(db, [pump.id], 0, 10)).map(({ seq }) => seq);
+    assertEquals(await open(), [kept, ...ended].map(({ seq }) => seq));
+    await removeMember(chat, owner, room, member.id);
+    await setMember(chat, owner, room, admin.id, "member");
+    assertEquals(await open(), [kept.seq]);
+    for (const { command } of ended) {
+      const late = answerCommand(chat, pump, { commandId: command!.id, ok: true });
+      assertEquals(await code(late), "command_settled");
+    }
+    assertEquals(await expireDueCommands(chat), 2);
+    const after = await Promise.all(
+      [kept, ...ended].map(({ seq }) => getMessage(chat, owner, room, seq)),
+    );
+    assertEquals(after.map(({ command }) => command!.status), ["queued", "expired", "expired"]);
+  },
+);
