@@ -54,6 +54,7 @@ export class BridgeSession implements Publisher {
       store,
       publisher: this,
       desired: this.#states.desired,
+      commands: this.#commands,
       lease,
       log,
       watch: o.watch,

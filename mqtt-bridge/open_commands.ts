@@ -32,6 +32,8 @@ const PAUSE_MS = 250;
 export class OpenCommands {
   readonly #born = new Set<PrincipalId>();
   #all = false;
+  /** The devices whose commands are being published; null: all, undefined: nobody's. */
+  #underWay: readonly PrincipalId[] | null | undefined;
   #wake: () => void = () => {};
 
   constructor(private readonly o: OpenCommandsOptions) {}
@@ -49,6 +51,17 @@ export class OpenCommands {
     this.#wake();
   }
 
+  /**
+   * True when a device's open commands are about to be published, a new one with them: by itself it
+   * would come before older ones. It is not lost with this bridge: the next one's connection
+   * publishes all.
+   */
+  takes(device: PrincipalId): boolean {
+    // They may have been read before this one was stored.
+    if (this.#underWay === null || this.#underWay?.includes(device)) this.born(device);
+    return this.#all || this.#born.has(device);
+  }
+
   /** Runs until the signal. */
   async run(): Promise<void> {
     const { signal, log } = this.o;
@@ -57,12 +70,14 @@ export class OpenCommands {
       if (devices === undefined) return;
       try {
         await this.#publishAll(devices);
+        this.#underWay = undefined;
         failures = 0;
         await pause(PAUSE_MS, signal);
       } catch (error) {
         if (signal.aborted) return;
         for (const device of devices ?? []) this.#born.add(device);
         if (devices === null) this.#all = true;
+        this.#underWay = undefined;
         if (++failures === 5) log.warn("Open commands are published later", { error });
         await pause(backoffMs(failures, { baseMs: 100, capMs: 5000 }), signal);
       }
@@ -82,11 +97,11 @@ export class OpenCommands {
     if (this.#all) {
       this.#all = false;
       this.#born.clear();
-      return null;
+      return this.#underWay = null;
     }
     const devices = [...this.#born].slice(0, DEVICES);
     for (const device of devices) this.#born.delete(device);
-    return devices;
+    return this.#underWay = devices;
   }
 
   async #publishAll(devices: PrincipalId[] | null): Promise<void> {

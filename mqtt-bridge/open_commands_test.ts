@@ -31,16 +31,18 @@ function fixture(commands: OpenCommand[]) {
   const stop = new AbortController();
   const questions: (string[] | null)[] = [];
   const published: number[] = [];
+  const asked: { hold?: Promise<void> } = {};
   const failing = { times: 0, code: "unavailable" as "unavailable" | "forbidden" };
   const open = new OpenCommands({
     topics,
     store: {
-      openCommands: (devices, after, limit) => {
+      openCommands: async (devices, after, limit) => {
         if (after === 0) questions.push(devices);
         const wanted = commands.filter(({ number, device }) =>
           number > after && (devices === null || devices.includes(device))
         );
-        return Promise.resolve(wanted.slice(0, limit));
+        await asked.hold;
+        return wanted.slice(0, limit);
       },
     },
     publisher: {
@@ -57,6 +59,7 @@ function fixture(commands: OpenCommand[]) {
   return {
     open,
     questions,
+    asked,
     published,
     failing,
     async [Symbol.asyncDispose]() {
@@ -110,4 +113,35 @@ Deno.test("a command whose time is over is not published", strict, async () => {
   scene.open.born(a);
   await until("the other is published", () => scene.published.length > 0);
   assertEquals(scene.published, [2]);
+});
+
+Deno.test(
+  "a command that is sent while older ones are on their way comes after them",
+  strict,
+  async () => {
+    const commands = [queued(1, a), queued(2, a)];
+    await using scene = fixture(commands);
+    const { open } = scene;
+    assertEquals(open.takes(a), false);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    scene.asked.hold = promise;
+    open.born(a);
+    assertEquals([open.takes(a), open.takes(b)], [true, false]);
+    await until("they are read", () => scene.questions.length === 1);
+    commands.push(queued(3, a));
+    assertEquals([open.takes(a), open.takes(b)], [true, false]);
+    resolve();
+    await until("it is published", () => scene.published.includes(3));
+    assertEquals(scene.published, [1, 2, 1, 2, 3]);
+    await until("nothing is on its way", () => !open.takes(a));
+  },
+);
+
+Deno.test("a new connection takes the commands of every device", strict, async () => {
+  await using scene = fixture([queued(1, a)]);
+  scene.failing.times = 1;
+  scene.open.connected();
+  assertEquals([scene.open.takes(a), scene.open.takes(b)], [true, true]);
+  await until("all are published, at the second attempt", () => scene.published.length > 0);
+  await until("nothing is on its way", () => !scene.open.takes(b));
 });

@@ -5,6 +5,7 @@ import type { LogEntry, PrincipalId } from "../lib/protocol.ts";
 import { addressedBy } from "./addressed.ts";
 import { Budget } from "./budget.ts";
 import type { Desired } from "./desired.ts";
+import type { OpenCommands } from "./open_commands.ts";
 import type { OutboundRoom } from "./outbound_room.ts";
 import type { BridgeStore, Publisher, PublishOptions } from "./ports.ts";
 import type { Topics } from "./topics.ts";
@@ -15,6 +16,8 @@ export interface RoomDeliveryOptions {
   store: Pick<BridgeStore, "devicesAt" | "entries">;
   publisher: Publisher;
   desired: Pick<Desired, "publish">;
+  /** Publishes commands of devices that have come. */
+  commands?: Pick<OpenCommands, "takes">;
   log: Log;
   signal: AbortSignal;
 }
@@ -141,7 +144,8 @@ export class RoomDelivery {
         await publish(this.o.topics.events(device, room.id), payload);
       }
       const own = addressedBy(entry, this.o.topics);
-      if (own !== undefined && room.devices?.has(own.device)) {
+      const isOpen = own !== undefined && room.devices?.has(own.device);
+      if (isOpen && !this.o.commands?.takes(own.device)) {
         await publish(own.topic, own.payload, own.options);
       }
       if (entry.event.type === "device.state") {
