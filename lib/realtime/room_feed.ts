@@ -28,6 +28,8 @@ const PAUSE = { msPerSubscriber: 0.024, minMs: 2, maxMs: 40, enoughEntries: 32 }
  * for them, but not long, as it may be the readers all the same. One of the two lets go then.
  */
 const FULL = { bytes: 256 * 1024, readers: 32, waitMs: 100, lookMs: 10 };
+/** A reader that has so much before it gets no more of what many devices say at once. */
+const BEHIND_BYTES = 64 * 1024;
 
 /**
  * The log of one room as it passes through this node: entries come in any order and more than
@@ -104,6 +106,9 @@ export class RoomFeed implements Flushable {
         if (subscription.position === undefined) continue;
         // What a device measures is for members, as over REST
         if (signal.type === "telemetry" && subscription.role === null) continue;
+        // It may be lost, but must not cut off a reader who is behind
+        const isLarge = signal.type === "telemetry" || signal.type === "state";
+        if (isLarge && subscription.subscriber.bufferedBytes > BEHIND_BYTES) continue;
         this.#guard(subscription, () => subscription.subscriber.signal(frame));
       }
     }

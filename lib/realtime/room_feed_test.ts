@@ -192,6 +192,26 @@ Deno.test("RoomFeed passes telemetry to members only", strict, async () => {
   assertEquals([types(reader), types(guest)], [["telemetry", "typing"], ["typing"]]);
 });
 
+Deno.test("RoomFeed cuts off no slow reader with what devices say", strict, async () => {
+  const { feed, reader, subscription } = scene(() => 0);
+  const slow = new RecordedSubscriber({ ...READER, id: "slow" });
+  const behind = new Subscription("room", slow);
+  feed.subscriptions.add(behind);
+  feed.start(0);
+  for (const one of [subscription, behind]) one.begin(0, "member");
+  slow.bufferedBytes = 100_000;
+  const device = { id: "d", kind: "device", name: "D" } as const;
+  const reported = { text: "x".repeat(8000) };
+  const versions = { desiredVersion: 0, reportedVersion: 1 };
+  feed.signal({ type: "state", device, reported, ...versions, delta: {} });
+  const at = new Date(0).toISOString();
+  feed.signal({ type: "telemetry", device: "d", readings: [{ metric: "t", value: 1, at }] });
+  feed.signal({ type: "typing", principal: READER });
+  const types = (one: RecordedSubscriber) => one.signals.map(({ type }) => type);
+  await until("signals", () => types(slow).length > 0);
+  assertEquals([types(reader), types(slow)], [["state", "telemetry", "typing"], ["typing"]]);
+});
+
 Deno.test("RoomFeed with many subscribers gathers entries and loses none", strict, async () => {
   const { feed, reader, subscription } = scene(() => 50);
   const others = Array.from({ length: 500 }, () => {
