@@ -4,7 +4,9 @@
  * sockets and streams are tested twice: on one node, and with the drivers of Neon and Upstash.
  * Without type checks, because types belong to the Deno that is developed with.
  */
-const FILES = ["routes/", "e2e/", "lib/realtime/", "lib/chat/", "lib/auth/", "lib/bus/"];
+const FILES = ["routes/", "lib/realtime/", "lib/chat/", "lib/auth/", "lib/bus/"];
+/** Tests of the bridge and of brokers, which do not run there. */
+const NOT_THERE = /^(bridge|device|mosquitto)_/;
 const DRIVERS = [
   "lib/limits/",
   "lib/presence/",
@@ -13,6 +15,14 @@ const DRIVERS = [
 ];
 /** Tests of a server that testing/test_server.ts starts. */
 const WIRE = ["stream", "socket", "socket_access", "socket_limits"];
+
+async function endToEnd(): Promise<string[]> {
+  const tests: string[] = [];
+  for await (const { name } of Deno.readDir(new URL("../e2e", import.meta.url))) {
+    if (name.endsWith("_test.ts") && !NOT_THERE.test(name)) tests.push(`e2e/${name}`);
+  }
+  return tests.sort();
+}
 
 async function run(deno: string, files: string[], env: Record<string, string>): Promise<number> {
   const { code } = await new Deno.Command(deno, {
@@ -26,7 +36,11 @@ async function main(): Promise<number> {
   const named = Deno.args[0]?.endsWith("deno") ? Deno.args[0] : undefined;
   const files = named === undefined ? Deno.args : Deno.args.slice(1);
   const deno = named ?? Deno.env.get("EDGE_DENO") ?? Deno.execPath();
-  const code = await run(deno, files.length > 0 ? files : [...FILES, ...DRIVERS], {});
+  const code = await run(
+    deno,
+    files.length > 0 ? files : [...FILES, ...await endToEnd(), ...DRIVERS],
+    {},
+  );
   if (code !== 0 || files.length > 0) return code;
   return await run(deno, WIRE.map((name) => `e2e/${name}_test.ts`), { TEST_SHAPE: "edge" });
 }
