@@ -13,6 +13,8 @@ export interface WatchedRule extends StoredRule {
   busy: boolean;
   /** The change that is not in the database yet. */
   change: RuleChange | undefined;
+  /** The reading that it comes from. */
+  judged: PublishedReading | undefined;
   /** The newest reading that came while it was busy. */
   next: PublishedReading | undefined;
 }
@@ -61,6 +63,7 @@ export class RuleWatch {
         ...one,
         busy: one.pending !== null,
         change: undefined,
+        judged: undefined,
         next: known?.next,
       };
       if (rule.busy) {
@@ -85,12 +88,13 @@ export class RuleWatch {
     if (verdict === undefined || this.#waiting.size >= MAX_WAITING) return;
     rule.busy = true;
     rule.change = changeOf(rule, verdict, reading);
+    rule.judged = reading;
     this.#waiting.set(rule.uid, rule);
   }
 
   /** Stores what has changed, looks at the rules whose time has come, and sends messages. */
   async round(): Promise<void> {
-    await this.#saveWaiting();
+    await this.save();
     for (let page = 0; page < MAX_PAGES; page++) {
       const due = await this.o.lane.dueRules(PAGE);
       if (due.length === 0) break;
@@ -104,7 +108,8 @@ export class RuleWatch {
     }
   }
 
-  async #saveWaiting(): Promise<void> {
+  /** Stores what has changed: who looks at the rules next sends the messages. */
+  async save(): Promise<void> {
     const rules = [...this.#waiting.values()];
     if (rules.length === 0) return;
     const saved = new Set(await this.o.lane.saveRules(rules.map(({ change }) => change!)));
@@ -113,6 +118,8 @@ export class RuleWatch {
       this.#waiting.delete(rule.uid);
       rule.change = undefined;
       if (!saved.has(rule.uid)) {
+        // It met an outdated state: it is judged again, unless a newer one has come
+        rule.next ??= rule.judged;
         this.o.onChanged(rule);
         continue;
       }

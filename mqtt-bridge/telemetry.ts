@@ -157,6 +157,7 @@ export class Telemetry {
   async #storeAll(): Promise<void> {
     await this.#store.flush(this.#buffer);
     await this.#store.flush(this.#buffer);
+    await this.#rules.save();
   }
 
   async #round(): Promise<void> {

@@ -180,7 +180,7 @@ Deno.test("nothing of a removed device is shown", strict, async () => {
 const hot: TelemetryRule = { id: "hot", metric: "t", kind: "above", threshold: 30, hysteresis: 2 };
 
 const SAVES = /update telemetry_rules t set version/;
-const LOOKS = /from telemetry_rules t\s+join members/;
+const LOOKS = /from telemetry_rules t\s+cross join lateral/;
 const SETTLES = /update telemetry_rules t set pending = null/;
 
 /** Where a bridge dies while it makes a message of a reading, by the statement it waits for. */

@@ -59,6 +59,10 @@ interface RuleRow extends Row {
 const COLUMNS = `t.room_id as room, t.device_id as device, t.id, t.definition, t.uid, t.version,
   t.fired, t.value, t.seen, t.pending`;
 
+const SPEAKERS = `join members m on m.room_id = y.room_id and m.principal_id = y.device_id
+  join principals p on p.id = y.device_id and p.disabled_at is null
+  join rooms r on r.id = y.room_id and r.deleted_at is null`;
+
 function ruleOf(row: RuleRow): StoredRule {
   const { room, device, id, definition, uid, version, fired, value, seen, pending } = row;
   return { room, device, rule: { id, ...definition }, uid, version, fired, value, seen, pending };
@@ -93,7 +97,10 @@ export async function putRules(
   return rows[0]!.outcome;
 }
 
-/** Up to `most` rules whose time has come, and up to `most` with a pending message. */
+/**
+ * Up to `most` rules whose time has come, and up to `most` with a pending message, of devices that
+ * are there to speak: what is left of others must not take the places of these.
+ */
 export async function readDueRules(db: Database, most: number): Promise<DueRule[]> {
   const rows = await db.query<
     RuleRow & {
@@ -111,18 +118,16 @@ export async function readDueRules(db: Database, most: number): Promise<DueRule[
        extract(epoch from date_bin(s.span, clock_timestamp(), timestamptz 'epoch') + s.span
          - clock_timestamp())::float8 as next_in
      from telemetry_rules t
-     join members m on m.room_id = t.room_id and m.principal_id = t.device_id
-     join principals p on p.id = t.device_id and p.disabled_at is null
-     join rooms r on r.id = t.room_id and r.deleted_at is null
      cross join lateral (
        select make_interval(secs => coalesce((t.definition ->> 'seconds')::float8, 1)) as span) s
      left join telemetry_latest l on l.room_id = t.room_id and l.device_id = t.device_id
        and l.metric = t.definition ->> 'metric'
      where t.uid in (
-       (select y.uid from telemetry_rules y
+       (select y.uid from telemetry_rules y ${SPEAKERS}
         where y.due_at is not null and y.due_at <= clock_timestamp() order by y.due_at limit $1)
        union
-       (select y.uid from telemetry_rules y where y.pending is not null order by y.uid limit $1))`,
+       (select y.uid from telemetry_rules y ${SPEAKERS}
+        where y.pending is not null order by y.uid limit $1))`,
     [most],
   );
   return rows.map((row) => ({
