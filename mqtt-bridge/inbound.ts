@@ -7,6 +7,7 @@ import type { Delivery } from "./delivery.ts";
 import { DeviceWork, type HandledTopic, type Handlers } from "./device_work.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { Lanes } from "./lanes.ts";
+import { LateWills } from "./late_wills.ts";
 import { OrderedSends } from "./ordered_sends.ts";
 import { claimedKey, type DeviceMessage, echoOf, readMessage } from "./payload.ts";
 import type { BridgeActions, Publisher } from "./ports.ts";
@@ -46,11 +47,13 @@ export class Inbound {
   readonly #requests = new Lanes();
   readonly #sends: OrderedSends;
   readonly #work: DeviceWork;
+  readonly #late: LateWills;
   readonly #answers = new Budget({ count: 1024, bytes: 4 * 1024 * 1024 });
 
   constructor(private readonly o: InboundOptions) {
     this.#sends = new OrderedSends(o);
     this.#work = new DeviceWork({ ...o, handlers: o.handlers ?? {} });
+    this.#late = new LateWills(o.signal);
   }
 
   /** Works on one delivery; resolves when nothing more will be done with it. Never rejects. */
@@ -95,15 +98,18 @@ export class Inbound {
     await this.#requests.run(device, () => answerRequest(this.o, device, delivery));
   }
 
-  /** Takes a birth or a last will. A last will is the broker's, and is never too much. */
+  /** Takes a birth or a last will. A last will is the broker's: too many of them wait, see there. */
   async #status(topic: HandledTopic, delivery: Delivery): Promise<void> {
     if (isBirth(delivery.payload)) {
       if (!delivery.retained) {
         this.o.onHeard?.(topic.device);
         if (!await this.#mayTake(topic, delivery)) return;
       }
+      this.#late.overrule(topic.device);
       this.o.onBirth(topic.device);
-    }
+    } else if (!delivery.retained && !this.o.devices.take(topic.device, delivery.qos).granted) {
+      if (!await this.#late.isNewest(topic.device)) return delivery.acknowledge();
+    } else this.#late.overrule(topic.device);
     if (this.#work.handles("status")) return await this.#handle(topic, delivery);
     delivery.acknowledge();
   }

@@ -62,11 +62,21 @@ function fixture(burst: number) {
 const BIRTH = '{"online":true}';
 const WILL = '{"online":false}';
 
-Deno.test("births are taken from the device's quota, last wills never are", strict, async () => {
+Deno.test("births beyond the quota are refused, last wills never are", strict, async () => {
   const { status } = fixture(1);
   assertEquals(await status(BIRTH), ["heard true", "born", `status ${BIRTH}`, "ack"]);
   assertEquals(await status(BIRTH), ["heard true", "rate_limited", "ack"]);
   for (let i = 0; i < 3; i++) assertEquals(await status(WILL), [`status ${WILL}`, "ack"]);
+});
+
+Deno.test("of last wills beyond the quota the newest counts, until a birth", strict, async () => {
+  const { status } = fixture(1);
+  await status(BIRTH);
+  const wills = Array.from({ length: 100 }, (_, i) => `{"online":false,"session":${i}}`);
+  const said = (await Promise.all(wills.map((will) => status(will)))).at(-1)!;
+  assertEquals(said.filter((one) => one !== "ack"), [`status ${wills.at(-1)}`]);
+  const [, story] = await Promise.all([status(WILL), status(BIRTH, true)]);
+  assertEquals(story.filter((one) => one.startsWith("status")), [`status ${BIRTH}`]);
 });
 
 Deno.test("what the broker shows again is not the device's voice", strict, async () => {
