@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { laneScene } from "../testing/telemetry_lane.ts";
+import { DatabaseError } from "../lib/database/mod.ts";
 import { until } from "../testing/until.ts";
 import { forgetTelemetry, rollUp } from "./telemetry.ts";
 
@@ -59,7 +60,7 @@ Deno.test(
     await db.query(
       "update telemetry_latest set stored_at = now() - interval '31 days' where metric = 'old'",
     );
-    await db.query("update telemetry_writers set at = now() - interval '2 hours'");
+    await db.query("update telemetry_writers set at = now() - interval '8 days'");
     await db.query("delete from members where room_id = $1 and principal_id = $2", [room, goes.id]);
     await forgetTelemetry(db, running);
     assertEquals((await scene.known(stays)).metrics.map(({ metric }) => metric), ["t"]);
@@ -68,6 +69,30 @@ Deno.test(
     assertEquals(await db.query("select 1 from telemetry_writers"), []);
   },
 );
+
+Deno.test("a batch counts once although its answer was lost for hours", strict, async () => {
+  await using scene = await laneScene();
+  const { scene: { db } } = scene;
+  const device = await scene.device();
+  const lane = scene.lane();
+  let lost = false;
+  lane.faults.before = (text) => {
+    if (lost && /store_telemetry/.test(text)) throw new DatabaseError("unavailable", "It is away");
+  };
+  lane.faults.after = (text) => {
+    if (!/store_telemetry/.test(text)) return;
+    lost = true;
+    throw new DatabaseError("unknown", "The answer is lost");
+  };
+  await lane.say(device, { t: 1 });
+  await until("the answer is lost", () => lost);
+  await db.query("update telemetry_writers set at = now() - interval '5 hours'");
+  await forgetTelemetry(db, running);
+  delete lane.faults.before;
+  delete lane.faults.after;
+  await until("it is stored", () => lane.telemetry.waiting.metrics === 0);
+  assertEquals((await scene.known(device)).metrics.map(({ count }) => count), [1]);
+});
 
 Deno.test("rollUp() ends early when it is asked to", strict, async () => {
   await using scene = await laneScene();

@@ -99,11 +99,14 @@ export async function deleteOldMetrics(
   return rows.length;
 }
 
-/** Forgets writers that have stored nothing for an hour. */
+/**
+ * Forgets writers that have stored nothing for a week: a bridge that the database was away for may
+ * send its last batch again as long as it lives.
+ */
 export async function deleteOldWriters(db: Database, most: number): Promise<number> {
   const rows = await db.query(
     `delete from telemetry_writers w using (
-       select x.id from telemetry_writers x where x.at < clock_timestamp() - interval '1 hour'
+       select x.id from telemetry_writers x where x.at < clock_timestamp() - interval '7 days'
        limit $1 for update skip locked) old
      where w.id = old.id returning 1`,
     [most],
