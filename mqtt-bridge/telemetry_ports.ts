@@ -1,78 +1,19 @@
 import type {
-  MessageBody,
-  PrincipalId,
-  Reading,
-  ReadingValue,
-  RoomId,
-  TelemetryRule,
-} from "../lib/protocol.ts";
+  DueRule,
+  RuleChange,
+  SourceReadings,
+  StoredRule,
+} from "../lib/chat/telemetry_lane.ts";
+import type { PrincipalId, Reading, RoomId } from "../lib/protocol.ts";
 
-/** Numeric readings of ten seconds; times are milliseconds since 1970. */
-export interface ReadingBucket {
-  at: number;
-  count: number;
-  min: number;
-  max: number;
-  sum: number;
-  last: number;
-  lastAt: number;
-}
-
-/** What has come of one metric: the latest, how many, and what of it is numeric. */
-export interface MetricReadings {
-  metric: string;
-  value: ReadingValue;
-  /** Milliseconds since 1970. */
-  at: number;
-  count: number;
-  buckets: ReadingBucket[];
-}
-
-/** What has come of one device in one room. */
-export interface SourceReadings {
-  room: RoomId;
-  device: PrincipalId;
-  /** Readings that were not taken. */
-  dropped: number;
-  metrics: MetricReadings[];
-}
-
-/** A rule as the database has it; `version` counts the changes of its state. */
-export interface StoredRule {
-  room: RoomId;
-  device: PrincipalId;
-  rule: TelemetryRule;
-  /** Names this definition. */
-  uid: string;
-  version: number;
-  fired: boolean;
-  value: number | null;
-  seen: number;
-  /** The message of this version, unless it is known to be stored. */
-  pending: MessageBody | null;
-}
-
-/** A rule whose time has come, or whose message is pending. */
-export interface DueRule extends StoredRule {
-  due: boolean;
-  latest: { value: ReadingValue; at: Date; count: number } | null;
-  /** Seconds since a reading came; null: none ever did. */
-  quiet: number | null;
-  /** Seconds until the next interval of a digest begins. */
-  nextIn: number;
-}
-
-/** The state of a rule as it shall be, unless it is another than `version` by now. */
-export interface RuleChange {
-  uid: string;
-  version: number;
-  fired: boolean;
-  value: number | null;
-  seen: number;
-  /** Seconds until a rule about time is looked at again; null: as it is. */
-  dueIn: number | null;
-  pending: MessageBody | null;
-}
+export type {
+  DueRule,
+  MetricReadings,
+  ReadingBucket,
+  RuleChange,
+  SourceReadings,
+  StoredRule,
+} from "../lib/chat/telemetry_lane.ts";
 
 /** Which device stands in which room. */
 export interface Pair {

@@ -4,6 +4,9 @@ import * as rules from "../store/telemetry_rules.ts";
 import type { ChatContext } from "./context.ts";
 import { publicError } from "./outcome.ts";
 
+export type { MetricReadings, ReadingBucket, SourceReadings } from "../store/telemetry.ts";
+export type { DueRule, RuleChange, StoredRule } from "../store/telemetry_rules.ts";
+
 /** What a bridge does with readings. Failures that may pass are `unavailable`. */
 export function telemetryLane({ db, bus }: Pick<ChatContext, "db" | "bus">) {
   return {
