@@ -24,6 +24,8 @@ export const commandDefinition = z.strictObject({
     .meta({ description: "Whoever sends it must confirm it" }),
   minRole: z.enum(["member", "admin", "owner"]).exactOptional()
     .meta({ description: "The least role in the room that may send it; default: member" }),
+  timeoutSeconds: timeoutSeconds.exactOptional()
+    .meta({ description: "How long it may take when its sender does not say; default: 30" }),
   args: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), storableString(0, 200)).refine(
     (args) => Object.keys(args).length <= MAX_ARGS,
     `has more than ${MAX_ARGS} entries`,

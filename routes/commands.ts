@@ -99,7 +99,8 @@ function sendRoute(api: Api): void {
       clientId: clientIdSchema,
       name: commandName,
       args: commandArgs.default({}),
-      timeoutSeconds: timeoutSeconds.default(30),
+      timeoutSeconds: timeoutSeconds.exactOptional()
+        .meta({ description: "Default: as the command's definition says, or else 30" }),
       confirm: z.literal(true).exactOptional()
         .meta({ description: "Needed for what is dangerous" }),
       text: textSchema.exactOptional().meta({ description: "Default: as one would type it" }),

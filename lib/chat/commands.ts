@@ -16,6 +16,7 @@ import {
   listCommands as list,
   type StoredCommand,
 } from "../store/command_lists.ts";
+import { readDefinitions } from "../store/command_definitions.ts";
 import * as store from "../store/commands.ts";
 import { announceChange } from "./announce.ts";
 import { bodyHash } from "./body_hash.ts";
@@ -29,8 +30,8 @@ export interface CommandRequest {
   clientId: string;
   name: string;
   args: Metadata;
-  /** How long the device may take, also to come online. */
-  timeoutSeconds: number;
+  /** How long the device may take, also to come online; default: by its definition, or 30. */
+  timeoutSeconds?: number;
   /** Needed for commands that the device's owner calls dangerous. */
   confirm?: boolean;
   /** What was typed; default: what one would type. */
@@ -42,6 +43,8 @@ export interface CommandMessage {
   message: Message;
   duplicate: boolean;
 }
+
+const DEFAULT_SECONDS = 30;
 
 /** Commands that one device may have to answer at a time. */
 export const MAX_OPEN_COMMANDS = 100;
@@ -60,7 +63,8 @@ export async function sendCommand(
   request: CommandRequest,
 ): Promise<CommandMessage> {
   context.sends.take(sender.id);
-  const { clientId, name, args, timeoutSeconds, confirm = false, text } = request;
+  const { clientId, name, args, confirm = false, text } = request;
+  const timeoutSeconds = request.timeoutSeconds ?? await usualTimeout(context, device, name);
   const { outcome, seq } = await store.sendCommand(context.db, {
     id: newId(),
     room,
@@ -80,9 +84,21 @@ export async function sendCommand(
   return { message: await storedMessage(context, sender, room, seq!), duplicate };
 }
 
-/** No message and no change of one has this hash: they have no target 0. */
+async function usualTimeout(
+  { db }: ChatContext,
+  device: PrincipalId,
+  name: string,
+): Promise<number> {
+  const definition = (await readDefinitions(db, device))?.find((each) => each.name === name);
+  return definition?.timeoutSeconds ?? DEFAULT_SECONDS;
+}
+
+/**
+ * No message and no change of one has this hash: they have no target 0. A repeat stays one when the
+ * definition has changed meanwhile.
+ */
 function commandHash(device: PrincipalId, request: CommandRequest): string {
-  const { name, args, timeoutSeconds, text } = request;
+  const { name, args, timeoutSeconds = DEFAULT_SECONDS, text } = request;
   const data: Json = { device, name, args, timeoutSeconds };
   return bodyHash({ data, target: 0, ...(text === undefined ? {} : { text }) });
 }

@@ -110,6 +110,26 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "a command may take as long as its sender says, or else its definition",
+  strict,
+  async () => {
+    await using scene = await chatScene();
+    const { chat } = scene;
+    const { owner, member, room, pump } = await cast(scene);
+    const send = async (request: CommandRequest) => {
+      const { message } = await sendCommand(chat, member, room, pump.id, request);
+      return Math.round((Date.parse(message.command!.expiresAt) - Date.parse(message.at)) / 1000);
+    };
+    const { timeoutSeconds: _, ...plain } = ask();
+    assertEquals(await send(plain), 30);
+    await setDefinitions(chat, owner, pump.id, [{ name: "start", timeoutSeconds: 600 }]);
+    assertEquals(await send(plain), 30, "a repeat is one, whatever is said since");
+    assertEquals(await send({ ...plain, clientId: newId() }), 600);
+    assertEquals(await send(ask({ timeoutSeconds: 7 })), 7);
+  },
+);
+
 Deno.test("only devices of the room take commands", strict, async () => {
   await using scene = await chatScene();
   const { chat, db } = scene;
