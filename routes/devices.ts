@@ -4,6 +4,7 @@ import {
   deleteDevice,
   disableDevice,
   enableDevice,
+  endFormerSecret,
   getDevice,
   listDevices,
   renameDevice,
@@ -135,6 +136,21 @@ function credentialRoutes(api: Api): void {
     const rotated = await rotateDevice(context.chat, principal, params.id, body.graceSeconds);
     return { status: 200, body: await credentialsOf(context, endpoint, rotated) };
   });
+  api.add({
+    method: "DELETE",
+    path: "/v1/devices/{id}/former-secret",
+    name: "endFormerSecret",
+    tag,
+    summary: "End a device's former password before its grace is over",
+    description: "What is connected with it ends; the present password stays. Where there is no " +
+      "former one, nothing changes.",
+    access,
+    params: idParams,
+    responses: { 200: { description: "The device as it is now", schema: one } },
+  }, async ({ context, principal, params }) => ({
+    status: 200,
+    body: { device: await endFormerSecret(context.chat, principal, params.id) },
+  }));
 }
 
 function accessRoutes(api: Api): void {

@@ -109,8 +109,15 @@ Deno.test("a rotation with grace keeps two secrets, and can be repeated", strict
   assertEquals(again.mqtt, first.mqtt, "the answer may have been lost");
   assert(Date.parse(again.device.formerSecretUntil) > shownUntil);
   assertEquals((await app.request("GET", path, ada)).body.device, again.device);
+  const end = () => app.request("DELETE", `${path}/former-secret`, ada);
+  for (const ended of [await end(), await end()]) {
+    assertEquals([ended.status, ended.body], [200, { device }], "the present one stays");
+  }
+  const eve = await app.register("eve");
+  assertEquals((await app.request("DELETE", `${path}/former-secret`, eve)).status, 404);
+  assertEquals((await rotate({ graceSeconds: 60 })).body.mqtt.username, `${device.id}.3`);
   const last = (await rotate({ graceSeconds: 0 })).body;
-  assertEquals(last.mqtt.username, `${device.id}.3`);
+  assertEquals(last.mqtt.username, `${device.id}.4`);
   assertEquals("formerSecretUntil" in last.device, false);
   for (const graceSeconds of [-1, 604_801, 1.5, "60", null]) {
     assertEquals((await rotate({ graceSeconds })).status, 400);

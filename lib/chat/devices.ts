@@ -131,6 +131,20 @@ export async function rotateDevice(
 }
 
 /**
+ * Ends the former secret and its live session before its grace is over; the present secret stays.
+ * Once more changes nothing. Throws `not_found`.
+ */
+export async function endFormerSecret(
+  context: ChatContext,
+  owner: Principal,
+  id: PrincipalId,
+): Promise<Device> {
+  const device = found(await store.endFormerSecret(context.db, id, owner.id));
+  context.bus.revoke({ device: id });
+  return shown(device);
+}
+
+/**
  * Ends a device's access until it is enabled again: its sessions end, its sends are refused, its
  * feed stops. It stays a member of its rooms. Throws `not_found`.
  */

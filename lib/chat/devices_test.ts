@@ -7,6 +7,7 @@ import {
   deleteDevice,
   disableDevice,
   enableDevice,
+  endFormerSecret,
   getDevice,
   listDevices,
   liveDevice,
@@ -50,6 +51,9 @@ Deno.test("rotateDevice() keeps the former secret for its grace", strict, async 
   await rotateDevice(chat, owner, id, 60);
   assertEquals(await secretsOf(made), { generation: 3, plainGeneration: 1, former: 2 });
   revoked.length = 0;
+  await endFormerSecret(chat, owner, id);
+  assertEquals(await secretsOf(made), { generation: 3, plainGeneration: 1, former: undefined });
+  assertEquals(revoked.splice(0), [{ device: id }], "the bridge asks what is good");
   await rotateDevice(chat, owner, id);
   assertEquals(await secretsOf(made), { generation: 4, plainGeneration: 1, former: undefined });
   assertEquals(revoked, [{ principal: id }]);

@@ -183,6 +183,21 @@ export async function rotateDevice(
   return rows[0] && deviceOf(rows[0]);
 }
 
+/** Ends the secret before the last rotation, when it is still good; the newest one stays. */
+export async function endFormerSecret(
+  db: Database,
+  id: string,
+  owner: string,
+): Promise<StoredDevice | undefined> {
+  const rows = await db.query<DeviceRow>(
+    `update devices d set former_generation = null, former_until = null from principals p
+     where p.id = d.id and d.id = $1 and d.owner_id = $2 and d.deleted_at is null
+     returning ${DEVICE_COLUMNS}`,
+    [id, owner],
+  );
+  return rows[0] && deviceOf(rows[0]);
+}
+
 /** Ends a device's access until enableDevice(); once more changes nothing. */
 export async function disableDevice(
   db: Database,
