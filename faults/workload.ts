@@ -10,6 +10,8 @@ import { AccessChanges, type AccessTimes } from "./workload_access.ts";
 import { Cast } from "./workload_cast.ts";
 import { convergence, finalRoom } from "./workload_final.ts";
 import { Pace } from "./workload_pace.ts";
+import type { WorkloadPart } from "./workload_part.ts";
+import { workloadParts } from "./workload_parts.ts";
 import { probePresence } from "./workload_presence.ts";
 
 /** Outstanding writes are repeated for so long after the end. */
@@ -62,6 +64,7 @@ export class Workload implements AsyncDisposable {
     private readonly cast: Cast,
     private readonly access: AccessChanges,
     private readonly pace: Pace,
+    private readonly parts: readonly WorkloadPart[],
     private readonly random: Random,
     private readonly end: AbortController,
   ) {}
@@ -90,7 +93,8 @@ export class Workload implements AsyncDisposable {
         removeEveryMs: options.removeEveryMs ?? 4000,
       });
       const pace = new Pace(cast, writesPerSecond, (principal) => access.gone.has(principal));
-      return new Workload(recorder, world, cast, access, pace, random.fork(), end);
+      const parts = workloadParts(cast, world);
+      return new Workload(recorder, world, cast, access, pace, parts, random.fork(), end);
     } catch (error) {
       end.abort();
       throw error;
@@ -122,8 +126,9 @@ export class Workload implements AsyncDisposable {
    * when one was not within 10 s.
    */
   async quiet(ms: number, silent: () => void = () => {}): Promise<boolean> {
-    this.pace.pause();
-    await this.pace.settled(10_000);
+    const writing = [this.pace, ...this.parts];
+    for (const one of writing) one.pause();
+    await Promise.all(writing.map((one) => one.settled(10_000)));
     const last = this.pace.say("says before silence");
     const answered = await reached(
       () => last.every(({ acks, refusal }) => acks.length > 0 || refusal !== undefined),
@@ -132,7 +137,7 @@ export class Workload implements AsyncDisposable {
     );
     if (answered) silent();
     await wait(ms, this.end.signal);
-    this.pace.resume();
+    for (const one of writing) one.resume();
     return answered && last.length > 0;
   }
 
@@ -142,10 +147,13 @@ export class Workload implements AsyncDisposable {
    */
   async finish(healedAt: number): Promise<WorkloadResult> {
     const { recorder, cast, world, access } = this;
-    await this.pace.stop();
+    const writing = [this.pace, ...this.parts];
+    await Promise.all(writing.map((one) => one.stop()));
     await access.finish();
-    const answered = await this.pace.settled(ANSWER_MS);
+    const settled = await Promise.all(writing.map((one) => one.settled(ANSWER_MS)));
+    const answered = settled.every((one) => one);
     recorder.convergence = await convergence(cast, world.postgres, access.gone, healedAt);
+    for (const part of this.parts) await part.look(healedAt);
     const presenceChecked = await probePresence(cast, healedAt);
     for (const { id } of cast.rooms) {
       recorder.final.push(await finalRoom(cast, world.postgres, id));
@@ -161,7 +169,8 @@ export class Workload implements AsyncDisposable {
     this.#finished = true;
     await this.cast.stop();
     this.end.abort();
-    await Promise.allSettled([this.pace.stop(), this.access.finish()]);
+    const ends = [this.pace, ...this.parts].map((one) => one.stop());
+    await Promise.allSettled([...ends, this.access.finish()]);
   }
 
   #apart(principal: PrincipalId): boolean {

@@ -2,6 +2,7 @@ import type { PrincipalId, RoomId } from "../lib/protocol.ts";
 import { Account } from "./clients/account.ts";
 import { type Api, verdict } from "./clients/api.ts";
 import type { Client, Writer } from "./clients/client.ts";
+import { DEVICE_PARTS } from "./clients/device_parts.ts";
 import { type MqttAccess, MqttDevice } from "./clients/mqtt_device.ts";
 import { RestReader } from "./clients/rest_reader.ts";
 import { RestWriter } from "./clients/rest_writer.ts";
@@ -133,6 +134,7 @@ export class Cast {
       random: random.fork(),
       access: mqtt,
       name: `${name}-mqtt`,
+      parts: DEVICE_PARTS,
     });
     this.devices.set(name, { id: device.id, client });
     this.#run(client);

@@ -4,6 +4,7 @@ import type { WriteKind, WriteRecord } from "../history.ts";
 import type { Random } from "../random.ts";
 import type { Recorder } from "../recorder.ts";
 import type { Writer } from "./client.ts";
+import type { DevicePart, DevicePartMaker } from "./device_part.ts";
 import { DeviceRoom } from "./device_room.ts";
 import { MqttOutbox } from "./mqtt_outbox.ts";
 import { wait } from "./waiting.ts";
@@ -22,7 +23,8 @@ export interface MqttAccess {
   username: string;
   password: string;
   topics: Record<
-    "send" | "events" | "head" | "receipts" | "errors" | "requests" | "responses",
+    | ("send" | "events" | "head" | "receipts" | "errors" | "requests" | "responses")
+    | ("commands" | "replies" | "desired" | "reported" | "telemetry" | "status"),
     string
   >;
 }
@@ -34,6 +36,8 @@ export interface MqttDeviceOptions {
   recorder: Recorder;
   signal: AbortSignal;
   random: Random;
+  /** What it does beside sending and following. */
+  parts?: readonly DevicePartMaker[];
 }
 
 /**
@@ -50,7 +54,7 @@ export class MqttDevice implements Writer {
   readonly #rooms = new Map<RoomId, DeviceRoom>();
   readonly #outbox: MqttOutbox;
   readonly #client: MqttClient;
-  readonly #status: string;
+  readonly #parts: readonly DevicePart[];
   readonly #closed = Promise.withResolvers<void>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #followed = new Set<RoomId>();
@@ -59,13 +63,21 @@ export class MqttDevice implements Writer {
   readonly #onAbort = () => void this.stop();
 
   constructor(options: MqttDeviceOptions) {
-    const { name, access, recorder, random, signal } = options;
+    const { name, access, recorder, random, signal, parts = [] } = options;
     this.#options = options;
     this.name = name;
     this.principal = access.username;
     this.version = random.next() < 0.5 ? 4 : 5;
     this.#outbox = new MqttOutbox(recorder, random, this.principal);
-    this.#status = access.topics.receipts.replace(/receipts$/, "status");
+    this.#parts = parts.map((make) =>
+      make({
+        ...{ name, principal: this.principal, topics: access.topics, recorder },
+        random: random.fork(),
+        publish: (topic, payload, retain) => {
+          if (this.connected) this.#publish(topic, payload, retain);
+        },
+      })
+    );
     this.#client = mqtt.connect(`mqtt://${access.host}:${access.port}`, {
       username: access.username,
       password: access.password,
@@ -79,7 +91,7 @@ export class MqttDevice implements Writer {
       resubscribe: false,
       timerVariant: "native",
       will: {
-        topic: this.#status,
+        topic: access.topics.status,
         payload: new TextEncoder().encode(OFFLINE) as Buffer,
         qos: 1,
         retain: true,
@@ -146,17 +158,20 @@ export class MqttDevice implements Writer {
       const anyRoom = (topic: string) => topic.replace("{room}", "+");
       const down = [anyRoom(topics.events), anyRoom(topics.head)];
       const filters = [...down, topics.receipts, topics.errors, topics.responses];
-      client.subscribe(filters, { qos: 1 }, (error) => {
+      const more = this.#parts.flatMap((part) => part.filters);
+      client.subscribe([...filters, ...more], { qos: 1 }, (error) => {
         // What was granted before holds in a kept session; a connection that broke comes back.
         if (error) recorder.count("mqtt subscribe failed");
       });
-      this.#publish(this.#status, ONLINE, true);
+      this.#publish(topics.status, ONLINE, true);
+      for (const part of this.#parts) part.connected();
       this.#outbox.connected();
       this.#pump();
     });
     client.on("close", () => {
       recorder.count("mqtt closed");
       for (const room of this.#rooms.values()) room.disconnected();
+      for (const part of this.#parts) part.closed();
     });
     client.on("error", (error) => recorder.count(`mqtt error ${codeOf(error)}`));
     client.on("message", (topic, payload) => this.#take(topic, payload.toString()));
@@ -164,6 +179,7 @@ export class MqttDevice implements Writer {
 
   #take(topic: string, payload: string): void {
     const { topics } = this.#options.access;
+    for (const part of this.#parts) if (part.take(topic, payload)) return;
     if (topic === topics.receipts) {
       this.#outbox.receipt(JSON.parse(payload));
       return this.#pump();
@@ -191,6 +207,7 @@ export class MqttDevice implements Writer {
   #tick(): void {
     this.#ask();
     this.#pump();
+    if (this.connected) { for (const part of this.#parts) part.tick(); }
   }
 
   #ask(): void {
