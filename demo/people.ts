@@ -48,15 +48,14 @@ export async function addDevice(
   room: Pick<RoomInfo, "id">,
   { name, actions, rules, expectedSeconds }: Equipment,
 ): Promise<DeviceAnswer> {
-  const made = await patiently(() => rest.createDevice({ name }));
+  const made = await patiently(() => rest.ownDevices.create({ name }));
   const { id } = made.device;
   await patiently(() => rest.putMember(room.id, id, "member"));
   const commands = actions.map(({ run: _, ...definition }) => definition);
-  await patiently(() => rest.request("PUT", `/v1/devices/${id}/commands`, { body: { commands } }));
-  const path = `/v1/rooms/${room.id}/devices/${id}/rules`;
-  if (rules.length > 0) await patiently(() => rest.request("PUT", path, { body: { rules } }));
+  await patiently(() => rest.ownDevices.setCommands(id, commands));
+  if (rules.length > 0) await patiently(() => rest.setTelemetryRules(room.id, id, rules));
   if (expectedSeconds !== undefined) {
-    await patiently(() => rest.expectDevice(id, expectedSeconds));
+    await patiently(() => rest.ownDevices.expect(id, expectedSeconds));
   }
   return made;
 }

@@ -80,6 +80,35 @@ export interface Device {
   formerSecretUntil?: Timestamp;
 }
 
+/** A device to be made; `person`: with its credentials one speaks MQTT oneself. */
+export interface NewDevice {
+  name: string;
+  kind?: "device" | "person";
+}
+
+/** What a device without credentials shows, and with what it waits for them. */
+export interface DeviceClaim {
+  deviceCode: string;
+  /** Such as `WDJB-MJHT`. */
+  userCode: string;
+  /** Where a person enters the code. */
+  verificationUri: string;
+  /** The same with the code in it, for a QR code. */
+  verificationUriComplete: string;
+  /** Seconds. */
+  expiresIn: number;
+  /** Seconds between two questions. */
+  interval: number;
+}
+
+/** Takes in the device that shows a code, as a member of rooms where one is an owner or admin. */
+export interface ClaimApproval {
+  userCode: string;
+  /** What it is called; default: as it said. */
+  name?: string;
+  rooms?: string[];
+}
+
 /** How a device reaches the broker; `password` is shown this one time. */
 export interface MqttAccess {
   host: string;
@@ -113,6 +142,8 @@ export interface CommandDefinition {
   dangerous?: boolean;
   /** The least role that may send it; default `member`. */
   minRole?: "member" | "admin" | "owner";
+  /** How long it may take when its sender does not say: 1 to 86,400, default 30. */
+  timeoutSeconds?: number;
   /** A sentence for each argument. */
   args?: Record<string, string>;
 }

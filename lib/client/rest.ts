@@ -19,8 +19,6 @@ import type {
 import type {
   CommandDefinition,
   CommandRecord,
-  Device,
-  DeviceAnswer,
   FoundUser,
   LogPage,
   MemberAnswer,
@@ -34,6 +32,7 @@ import type {
 } from "./answers.ts";
 import { ConfabClientError } from "./errors.ts";
 import { exchange } from "./exchange.ts";
+import { OwnDevices } from "./own_devices.ts";
 import type { TokenProvider } from "./tokens.ts";
 
 type Query = Record<string, string | number | null | undefined>;
@@ -47,7 +46,7 @@ export interface DesiredWish {
 
 /** How a command is sent. */
 export interface CommandOptions {
-  /** How long the device may take, also to come online: 1 to 86,400, default 30. */
+  /** How long the device may take, also to come online: 1 to 86,400; default: by its definition. */
   timeoutSeconds?: number;
   /** Needed for what the device's owner calls dangerous: `confirmation_required` otherwise. */
   confirm?: true;
@@ -63,6 +62,8 @@ export type MessageChange = Pick<MessageBody, "text" | "data" | "metadata"> & { 
  * every failure is a {@link ConfabClientError}.
  */
 export class RestClient {
+  /** The devices that are one's own. */
+  readonly ownDevices: OwnDevices = new OwnDevices(this);
   #url: string;
   #tokens: TokenProvider;
   #fetch: typeof fetch;
@@ -150,11 +151,6 @@ export class RestClient {
   /** Whether a device is there, for its owner and for those who are in a room with it. */
   deviceStatus(device: PrincipalId): Promise<DeviceStatus> {
     return this.request("GET", `/v1/devices/${device}/status`);
-  }
-
-  /** Says how often a device of one's own should be heard, 10 to 604,800 s; null: it need not. */
-  expectDevice(device: PrincipalId, expectedSeconds: number | null): Promise<DeviceStatus> {
-    return this.request("PUT", `/v1/devices/${device}/expectation`, { body: { expectedSeconds } });
   }
 
   /** Who of the members is online; {@link Room.presence} also heeds what changes meanwhile. */
@@ -257,11 +253,12 @@ export class RestClient {
     return this.request("GET", path, { query });
   }
 
-  /** The rules that make messages of a device's readings. */
+  /** The rules that make messages of a device's readings, for members of the room. */
   telemetryRules(room: RoomId, device: PrincipalId): Promise<{ rules: TelemetryRule[] }> {
     return this.request("GET", `/v1/rooms/${room}/devices/${device}/rules`);
   }
 
+  /** Replaces them all; for owners and admins of the room, and the device's owner in it. */
   setTelemetryRules(
     room: RoomId,
     device: PrincipalId,
@@ -276,13 +273,5 @@ export class RestClient {
     device: PrincipalId,
   ): Promise<{ commands: CommandDefinition[] | null }> {
     return this.request("GET", `/v1/rooms/${room}/devices/${device}/commands`);
-  }
-
-  createDevice(device: { name: string; kind?: "device" | "person" }): Promise<DeviceAnswer> {
-    return this.request("POST", "/v1/devices", { body: device });
-  }
-
-  devices(next?: string | null): Promise<Page<Device>> {
-    return this.request("GET", "/v1/devices", { query: { next } });
   }
 }

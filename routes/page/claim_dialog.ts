@@ -1,4 +1,3 @@
-import type { Device } from "../../lib/client/mod.ts";
 import type { Chat } from "./chat.ts";
 import type { ListedRoom } from "./directory.ts";
 import { roomName } from "./directory.ts";
@@ -58,11 +57,11 @@ export function openClaimDialog(chat: Chat, { room, code = "", claimed }: ClaimO
     }
     submit.disabled = true;
     try {
-      const { device } = await chat.client.rest.request<{ device: Device }>(
-        "POST",
-        "/v1/device-claims/approve",
-        { body: { userCode, rooms: data.getAll("rooms"), ...(name === "" ? {} : { name }) } },
-      );
+      const { device } = await chat.client.rest.ownDevices.approveClaim({
+        userCode,
+        rooms: data.getAll("rooms").map(String),
+        ...(name === "" ? {} : { name }),
+      });
       dialog.close();
       notice(`${device.name} is yours now. It connects within a few seconds.`);
       claimed?.();

@@ -49,7 +49,7 @@ export function openDeviceDialog(chat: Chat, listed: ListedRoom, added: () => vo
     }
     submit.disabled = true;
     try {
-      const made = await chat.client.rest.createDevice({ name });
+      const made = await chat.client.rest.ownDevices.create({ name });
       fill(dialog.body, ...deviceAccessView(made, room));
       dialog.body.querySelector<HTMLElement>("[data-testid=copy]")?.focus();
       await attempt(() => chat.client.rest.putMember(room, made.device.id, "member"));
@@ -74,7 +74,7 @@ async function offerKnown(
   body: HTMLElement,
   choose: (device: Device) => void,
 ): Promise<void> {
-  const devices = (await attempt(() => chat.client.rest.devices()))?.items ?? [];
+  const devices = (await attempt(() => chat.client.rest.ownDevices.list()))?.items ?? [];
   if (devices.length === 0 || body.querySelector("form") === null) return;
   const rows = devices.map((device) =>
     element(
