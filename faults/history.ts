@@ -1,4 +1,5 @@
 import type { LogEntry, Message, PrincipalId, RoomId } from "../lib/protocol.ts";
+import type { MeteringRecord } from "./history_metering.ts";
 
 /**
  * What a run of the fault suite saw from outside: everything that clients asked, were answered and
@@ -15,6 +16,7 @@ export interface History {
   readonly faults: readonly FaultRecord[];
   readonly exits: readonly ExitRecord[];
   readonly presence: readonly PresenceRecord[];
+  readonly metering: MeteringRecord;
   readonly convergence: ConvergenceRecord | undefined;
   /** The state at the end, read through a healed node. */
   readonly final: readonly FinalRoom[];

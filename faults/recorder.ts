@@ -14,6 +14,7 @@ import type {
   WriteKind,
   WriteRecord,
 } from "./history.ts";
+import type { MeteringRecord } from "./history_metering.ts";
 
 const MAX_PROBLEMS = 200;
 
@@ -33,6 +34,7 @@ export class Recorder {
   readonly faults: FaultRecord[] = [];
   readonly exits: ExitRecord[] = [];
   readonly presence: PresenceRecord[] = [];
+  readonly metering: MeteringRecord = { meters: [], metrics: [], looks: [] };
   readonly final: FinalRoom[] = [];
   convergence: ConvergenceRecord | undefined;
   /** How often things happened that are no part of the history: refusals, closes, repeats. */
@@ -82,7 +84,7 @@ export class Recorder {
   }
 
   history(): History {
-    const { seed, principals, rooms, writes, deliveries, accessEnds } = this;
+    const { seed, principals, rooms, writes, deliveries, accessEnds, metering } = this;
     const { faults, exits, presence, convergence, final } = this;
     return {
       seed,
@@ -94,6 +96,7 @@ export class Recorder {
       faults,
       exits,
       presence,
+      metering,
       convergence,
       final,
     };

@@ -144,6 +144,7 @@ export function sampleHistory(): History {
         ...{ online: ["cy", "ada"], expected: ["ada", "cy"] },
       },
     ],
+    metering: { meters: [], metrics: [], looks: [] },
     convergence: {
       ...{ healedAt: 1400, lastAckAt: 1420 },
       reached: [{ client: "ada-ws", room: ROOM, at: 1430 }],
