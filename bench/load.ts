@@ -5,6 +5,7 @@ import { type AwaitJob, awaitMessages } from "./load_await.ts";
 import { type LoadDevice, MqttDevices, type MqttPaceJob, type MqttSendsJob } from "./load_mqtt.ts";
 import { overload, type OverloadJob } from "./load_overload.ts";
 import { pace, type PaceJob } from "./load_pace.ts";
+import { type ReadingsJob, sendReadings } from "./load_readings.ts";
 import { type ChatterJob, Rooms, type Seat } from "./load_rooms.ts";
 import { saturate, type SaturateJob } from "./load_saturate.ts";
 import { ackedSends, type AckedSendsJob } from "./load_sends.ts";
@@ -28,7 +29,8 @@ export type LoadJob =
   | RideJob
   | StormJob
   | MqttPaceJob
-  | MqttSendsJob;
+  | MqttSendsJob
+  | ReadingsJob;
 
 let tolerant = false;
 
@@ -86,5 +88,7 @@ await answerJobs(async (job: LoadJob) => {
       return await devices.sends(job);
     case "mqtt-pace":
       return await devices.pace(job);
+    case "readings":
+      return await sendReadings(job, devices);
   }
 });

@@ -12,6 +12,7 @@ export interface LoadDevice {
   id: string;
   password: string;
   send: string;
+  telemetry: string;
   receipts: string;
   events: string;
 }
@@ -112,8 +113,11 @@ export class MqttDevices implements Receiving {
     return await this.#result(start, wrong);
   }
 
-  close(): void {
-    for (const { conn } of this.#devices.splice(0)) conn.close();
+  /** The devices in turn: `number` says whose these readings are. Resolves when they are on their way. */
+  publishReadings(number: number, payload: string): Promise<unknown> {
+    const device = this.#devices[number % this.#devices.length]!;
+    write(device, mqttPublish(device.telemetry, payload, number % 65535 + 1));
+    return device.writing;
   }
 
   async #connect(port: number, device: LoadDevice, to: "receipts" | "events"): Promise<Device> {

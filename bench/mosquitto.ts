@@ -11,6 +11,11 @@ export interface Broker extends AsyncDisposable, Measured {
   port: number;
 }
 
+/** A broker that the role `bridge` can use. */
+export interface BridgeBroker extends Broker {
+  credentials: { username: string; password: string };
+}
+
 const PLUGINS = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"];
 
 /** Why Mosquitto cannot be measured here; undefined when it can. */
@@ -36,15 +41,17 @@ export function startPeerBroker(cores: string | undefined): Promise<Broker> {
 
 /**
  * The broker of a bridge: the configuration that Confab ships, or, when not `durable`, the same
- * with Mosquitto's own default persistence, which writes its file every half hour.
+ * with Mosquitto's own default persistence, which writes its file every half hour. `dynsec` makes
+ * the file of the dynamic security plugin; absent: it knows the bridge alone.
  */
 export async function startBridgeBroker(
   cores: string | undefined,
   durable: boolean,
-): Promise<Broker & { credentials: { username: string; password: string } }> {
+  dynsec: (bridge: BridgeBroker["credentials"]) => string = dynsecFile,
+): Promise<BridgeBroker> {
   const credentials = { username: "confab-bridge", password: crypto.randomUUID() };
   const broker = await start(cores, async (port, dir) => {
-    await Deno.writeTextFile(`${dir}/dynsec.json`, dynsecFile(credentials));
+    await Deno.writeTextFile(`${dir}/dynsec.json`, dynsec(credentials));
     const acl = aclFile({ prefix: "confab/", bridgeUser: credentials.username });
     await Deno.writeTextFile(`${dir}/acl`, acl);
     const conf = mosquittoConf({

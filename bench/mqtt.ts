@@ -1,16 +1,14 @@
-import { Topics } from "../mqtt-bridge/topics.ts";
 import { type Bench, type BenchContext, count, repeat } from "./bench.ts";
 import { type Figure, figure } from "./figures.ts";
-import type { LoadDevice, MqttSends } from "./load_mqtt.ts";
+import type { MqttSends } from "./load_mqtt.ts";
 import type { Paced } from "./load_pace.ts";
 import type { Saturated } from "./load_saturate.ts";
 import { metered } from "./meter.ts";
-import { type Broker, mosquittoMissing, startBridgeBroker } from "./mosquitto.ts";
+import { startBridgeBroker } from "./mosquitto.ts";
+import { bridgeEnvironment, devicesIn, leaveOut } from "./mqtt_stage.ts";
 import type { Program } from "./program.ts";
 import { openStage, tokensOf } from "./stages.ts";
 
-const PREFIX = "confab/";
-const topics = new Topics(PREFIX);
 /**
  * How the broker keeps what it has acknowledged, and what it can then be asked for: as shipped it
  * writes its file at every change, with everything that is on its way.
@@ -154,32 +152,4 @@ async function outbound(context: BenchContext, kind: Kind): Promise<Figure[]> {
     figure(`${rate}: send → device p99`, "ms", paced.map((one) => one.p99Ms)),
     figure(`${what}: missing or repeated`, "", wrong, { goal: { atMost: 0 } }),
   ];
-}
-
-async function leaveOut({ leftOut }: BenchContext, what: string): Promise<boolean> {
-  const missing = await mosquittoMissing();
-  if (missing !== undefined) leftOut(`${what}: Mosquitto is not there: ${missing}`);
-  return missing !== undefined;
-}
-
-/** A new device in each of these rooms, which may be one and the same. */
-async function devicesIn({ scene }: BenchContext, rooms: string[]): Promise<LoadDevice[]> {
-  return (await scene.devices(rooms)).map(({ id, password }, i) => ({
-    id,
-    password,
-    send: topics.send(id, rooms[i]!),
-    receipts: topics.receipts(id),
-    events: topics.events(id, rooms[i]!),
-  }));
-}
-
-function bridgeEnvironment(
-  { port, credentials }: Broker & { credentials: { username: string; password: string } },
-): Record<string, string> {
-  return {
-    MQTT_URL: `mqtt://127.0.0.1:${port}`,
-    MQTT_USERNAME: credentials.username,
-    MQTT_PASSWORD: credentials.password,
-    MQTT_PREFIX: PREFIX,
-  };
 }

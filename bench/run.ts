@@ -9,6 +9,7 @@ import { FIGURES, renewDocuments } from "./documents.ts";
 import { durable } from "./durable.ts";
 import { edgeCost } from "./edge_cost.ts";
 import { fanOut } from "./fan_out.ts";
+import { flood } from "./flood.ts";
 import { idle } from "./idle.ts";
 import { describeMachine } from "./machine.ts";
 import { mqttIn, mqttOut } from "./mqtt.ts";
@@ -16,10 +17,13 @@ import { type Options, readOptions } from "./options.ts";
 import { overload } from "./overload.ts";
 import { peerVersions } from "./peers.ts";
 import { choosePins } from "./pins.ts";
+import { provisioning } from "./provisioning.ts";
 import { reconnect } from "./reconnect.ts";
 import { type Report, reportText } from "./report.ts";
 import { rooms } from "./rooms.ts";
 import { openScene, POSTGRES, type Scene } from "./scene.ts";
+import { takeover } from "./takeover.ts";
+import { telemetry } from "./telemetry.ts";
 
 const BENCHES: Record<string, { title: string; bench: Bench }> = {
   "ceiling": { title: "The load generator", bench: ceiling },
@@ -31,6 +35,10 @@ const BENCHES: Record<string, { title: string; bench: Bench }> = {
   "reconnect": { title: "Reconnect storm", bench: reconnect },
   "mqtt-in": { title: "Devices to rooms", bench: mqttIn },
   "mqtt-out": { title: "Rooms to devices", bench: mqttOut },
+  "telemetry": { title: "Readings of devices", bench: telemetry },
+  "flood": { title: "A device that floods", bench: flood },
+  "provisioning": { title: "Credentials of devices", bench: provisioning },
+  "takeover": { title: "A bridge that dies", bench: takeover },
   "cold-start": { title: "Cold start", bench: coldStart },
   "edge-cost": { title: "Cost of a message on the edge", bench: edgeCost },
 };

@@ -28,7 +28,10 @@ export interface Scene extends AsyncDisposable {
   room(members: Person[]): Promise<string>;
   /** New rooms, each with these members. */
   rooms(members: Person[][]): Promise<string[]>;
-  /** New devices in these rooms, which the first of people() owns, with their passwords. */
+  /**
+   * New devices in these rooms, which the first of people() owns, with their passwords. Those made
+   * before lose their access: a bridge would make credentials for all of them.
+   */
   devices(rooms: string[]): Promise<{ id: string; password: string }[]>;
   /** Leaves the bridge as if it had delivered everything in a room so far. */
   delivered(room: string): Promise<void>;
@@ -160,6 +163,9 @@ async function insertDevices(db: Database, key: CryptoKey, owner: string, rooms:
     return { id, password: await deviceSecret(key, id, 1) };
   }));
   const ids = devices.map(({ id }) => id);
+  await db.query(
+    `update principals set disabled_at = now() where kind = 'device' and disabled_at is null`,
+  );
   await db.query(
     `with made as (
        insert into principals (id, kind, role, name)

@@ -1,135 +1,100 @@
-/**
- * Readings that one bridge takes from Mosquitto, end to end: from devices at a fixed rate to what is
- * in the database, with the memory of the process.
- * `deno run -A bench/telemetry.ts [readings/s] [readings in a publish] [seconds] [QoS]`,
- * 20,000, 10, 15 and 1 by default. Every device sends 50 readings a second, of ten metrics.
- */
-import { until } from "../testing/until.ts";
-import { inParallel } from "./in_parallel.ts";
+import { type Bench, type BenchContext, count } from "./bench.ts";
+import { type Figure, figure } from "./figures.ts";
+import type { SentReadings } from "./load_readings.ts";
+import { metered, type Used } from "./meter.ts";
 import { startBridgeBroker } from "./mosquitto.ts";
-import { choosePins } from "./pins.ts";
-import { cpuMs, forgetPeak, memoryKiB } from "./process.ts";
-import { Program } from "./program.ts";
-import { openScene, type Scene } from "./scene.ts";
-import { connectReader, type ReadingDevice } from "./telemetry_device.ts";
+import { bridgeEnvironment, devicesIn, leaveOut } from "./mqtt_stage.ts";
+import { forgetPeak, memoryKiB } from "./process.ts";
+import { readingsSince, readingTotals } from "./reading_totals.ts";
+import { openStage, type Stage } from "./stages.ts";
 
-const PER_DEVICE = 50;
 const DEVICES_PER_ROOM = 10;
-const METRICS = 10;
-const TICK_MS = 10;
+const PER_DEVICE = 50;
+const PER_PUBLISH = 10;
+/** A bridge stores readings once a second: what is in the database so late was kept up with. */
+const STORING_MS = 2000;
+/** What the bridge holds of readings is bounded to some 60 MiB; the rest is the process. */
+const MEMORY_MIB = 512;
 
-const [perSecond = 20_000, perPublish = 10, seconds = 15, qos = 1] = Deno.args.map(Number);
-
-// deno-lint-ignore no-console -- what the program is for
-const say = (line: string) => console.log(line);
-const whole = (number: number) => Math.round(number).toLocaleString("en-US");
-
-type Sender = ReadingDevice & { sent: number };
-
-function publish(device: Sender): void {
-  const readings: [string, number][] = [];
-  for (let i = 0; i < perPublish; i++) {
-    readings.push([`metric${(device.sent + i) % METRICS}`, device.sent + i]);
-  }
-  const payload = perPublish <= METRICS
-    ? Object.fromEntries(readings)
-    : { readings: readings.map(([metric, value]) => ({ metric, value })) };
-  device.sent += perPublish;
-  device.publish(JSON.stringify(payload), qos === 0 ? 0 : 1);
+interface Run {
+  /** Stored for each second of sending, and of what it took longer than it may. */
+  perSecond: number;
+  wrong: number;
+  /** From when the last was sent to when it was seen in the database. */
+  storedMs: number;
+  usPerReading: number;
+  peakMiB: number;
+  used: Used;
 }
 
-/** All devices in turn, at the rate; answers with the milliseconds it took. */
-async function send(devices: Sender[], forMs: number): Promise<number> {
-  const start = performance.now();
-  const publishesPerMs = perSecond / perPublish / 1000;
-  for (let next = 0, now = start; (now = performance.now()) - start < forMs;) {
-    const due = (now - start) * publishesPerMs;
-    for (; next < due; next++) publish(devices[next % devices.length]!);
-    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
-  }
-  await Promise.all(devices.map((device) => device.written()));
-  return performance.now() - start;
-}
-
-async function totals(
-  { db }: Scene,
-): Promise<{ stored: number; buckets: number; dropped: number }> {
-  const [row] = await db.query<{ stored: number; buckets: number; dropped: number }>(
-    `select (select coalesce(sum(count), 0)::bigint from telemetry_latest) as stored,
-       (select coalesce(sum(count), 0)::bigint from telemetry_buckets where seconds = 10) as buckets,
-       (select coalesce(sum(dropped), 0)::bigint from telemetry_drops) as dropped`,
+/** Readings of many devices, end to end: from publish to what is in the database. */
+export const telemetry: Bench = async (context) => {
+  if (await leaveOut(context, "Readings")) return [];
+  const { scene, pins, pick, runs, log } = context;
+  const [devices, ms] = pick([400, 6000], [400, 2000], [10, 300]);
+  const [owner] = await scene.people(1);
+  const rooms = await scene.rooms(
+    Array.from({ length: Math.ceil(devices / DEVICES_PER_ROOM) }, () => [owner!]),
   );
-  return row!;
+  const roomOf = (_: unknown, i: number) => rooms[Math.floor(i / DEVICES_PER_ROOM)]!;
+  const made = await devicesIn(context, Array.from({ length: devices }, roomOf));
+  await using broker = await startBridgeBroker(pins.services, false);
+  await using stage = await openStage(context, {
+    ...bridgeEnvironment(broker),
+    LIMIT_TELEMETRY_PER_SECOND: `${2 * PER_DEVICE}`,
+    LIMIT_TELEMETRY_BURST: `${20 * PER_DEVICE}`,
+  });
+  await stage.load.ask({ do: "devices", port: broker.port, devices: made, to: "receipts" });
+  const perSecond = devices * PER_DEVICE;
+  const what = `${count(devices)} devices, ${count(perSecond)} readings/s`;
+  const seen: Run[] = [];
+  await measured(context, stage, { rooms, perSecond, ms: Math.min(ms, 2000) }); // warms everything up
+  for (let run = 0; run < runs; run++) {
+    log(`  telemetry, ${what}, run ${run + 1}`);
+    seen.push(await measured(context, stage, { rooms, perSecond, ms }));
+  }
+  return telemetryFigures(what, perSecond, seen);
+};
+
+async function measured(
+  { scene, pins }: BenchContext,
+  { server, load }: Stage,
+  { rooms, perSecond, ms }: { rooms: string[]; perSecond: number; ms: number },
+): Promise<Run> {
+  const before = await readingTotals(scene, rooms);
+  await forgetPeak(server);
+  const start = performance.now();
+  const { result, used } = await metered(pins, server, load, async () => {
+    const job = { do: "readings", perSecond: perSecond / PER_PUBLISH, readings: PER_PUBLISH, ms };
+    const { readings } = await load.ask<SentReadings>(job);
+    const sentAt = performance.now();
+    return { readings, sentAt, ...await readingsSince(scene, rooms, { before, readings }) };
+  });
+  const { readings, sentAt, lastAt, stored, series } = result;
+  return {
+    perSecond: stored * 1000 / Math.max(ms, lastAt - start - STORING_MS),
+    wrong: Math.abs(readings - stored) + Math.abs(stored - series),
+    storedMs: lastAt - sentAt,
+    usPerReading: used.serverMs * 1000 / readings,
+    peakMiB: await memoryKiB(server, "VmHWM") / 1024,
+    used,
+  };
 }
 
-const pins = await choosePins();
-say(pins.said);
-await using scene = await openScene(pins, () => {});
-const count = Math.max(1, Math.round(perSecond / PER_DEVICE));
-const [owner] = await scene.people(1);
-const rooms = await scene.rooms(
-  Array.from({ length: Math.ceil(count / DEVICES_PER_ROOM) }, () => [owner!]),
-);
-const roomOf = (i: number) => rooms[Math.floor(i / DEVICES_PER_ROOM)]!;
-const made = await scene.devices(Array.from({ length: count }, (_, i) => roomOf(i)));
-await using broker = await startBridgeBroker(pins.services, false);
-await using server = new Program("server", pins.server);
-await server.ask({
-  env: {
-    ...scene.env,
-    MQTT_URL: `mqtt://127.0.0.1:${broker.port}`,
-    MQTT_USERNAME: broker.credentials.username,
-    MQTT_PASSWORD: broker.credentials.password,
-    LIMIT_TELEMETRY_PER_SECOND: String(2 * PER_DEVICE),
-    LIMIT_TELEMETRY_BURST: "1000",
-  },
-});
-const devices: Sender[] = [];
-await inParallel(16, made, async ({ id, password }, i) => {
-  const device = await connectReader(broker.port, id, password, roomOf(i));
-  devices[i] = Object.assign(device, { sent: 0 });
-});
-say(
-  `${whole(count)} devices, ${whole(perSecond)} readings/s in publishes of ${perPublish}, ` +
-    `QoS ${qos}, ${seconds} s, Mosquitto with its default persistence`,
-);
-await send(devices, 2000); // warms everything up
-await until("the warm-up is stored", async () => {
-  const { stored, dropped } = await totals(scene);
-  return stored + dropped >= devices.reduce((sum, { sent }) => sum + sent, 0);
-}, 60_000).catch(() => {});
-const before = { sent: devices.reduce((sum, { sent }) => sum + sent, 0), ...await totals(scene) };
-const rss = await memoryKiB(server);
-const cpu = await cpuMs(server);
-await forgetPeak(server);
-const ms = await send(devices, seconds * 1000);
-const sent = devices.reduce((sum, device) => sum + device.sent, 0) - before.sent;
-const sentAt = performance.now();
-let after = await totals(scene);
-for (let last = -1; after.stored !== last && after.stored - before.stored < sent;) {
-  last = after.stored;
-  await new Promise((resolve) => setTimeout(resolve, 2500));
-  after = await totals(scene);
+function telemetryFigures(what: string, goal: number, runs: Run[]): Figure[] {
+  const of = (value: (run: Run) => number) => runs.map(value);
+  return [
+    figure(`${what}: stored`, "readings/s", of((run) => run.perSecond), {
+      used: runs.map(({ used }) => used),
+      goal: { atLeast: goal },
+    }),
+    figure(`${what}: lost, dropped or counted twice`, "", of((run) => run.wrong), {
+      goal: { atMost: 0 },
+    }),
+    figure(`${what}: last publish → stored`, "ms", of((run) => run.storedMs)),
+    figure(`${what}: server CPU per reading`, "µs", of((run) => run.usPerReading)),
+    figure(`${what}: server RSS at most`, "MiB", of((run) => run.peakMiB), {
+      goal: { atMost: MEMORY_MIB },
+    }),
+  ];
 }
-const [stored, dropped] = [after.stored - before.stored, after.dropped - before.dropped];
-const used = await cpuMs(server) - cpu;
-say(`sent     ${whole(sent * 1000 / ms)} readings/s`);
-say(
-  `stored   ${whole(stored)} of ${whole(sent)} readings, ${
-    whole(dropped)
-  } dropped; the last at most ` +
-    `${((performance.now() - sentAt) / 1000).toFixed(1)} s after it was sent`,
-);
-say(`series   ${whole(after.buckets - before.buckets)} readings in buckets of ten seconds`);
-say(
-  `server   ${whole(used)} ms of CPU in ${whole(ms)} ms, ${
-    (used * 1000 / sent).toFixed(1)
-  } µs a reading`,
-);
-say(
-  `memory   ${whole(rss / 1024)} MiB before, ${
-    whole(await memoryKiB(server, "VmHWM") / 1024)
-  } MiB at ` +
-    `most, ${whole(await memoryKiB(server) / 1024)} MiB after`,
-);
-for (const device of devices) device.close();
