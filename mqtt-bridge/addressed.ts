@@ -15,7 +15,7 @@ export interface Addressed extends CommandPublish {
 export function addressedBy(
   { room, seq, event }: LogEntry,
   topics: Topics,
-  now = Date.now(),
+  now: number,
 ): Addressed | undefined {
   const command = event.type === "message.created" ? event.message.command : undefined;
   if (command?.status !== "queued") return undefined;

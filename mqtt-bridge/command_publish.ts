@@ -13,12 +13,12 @@ const encoder = new TextEncoder();
 /**
  * The publish of a command: `{commandId, room, seq, name, args, from, expiresAt}`, in MQTT 5 with
  * where and under which correlation data it is answered, and for how long a broker keeps it.
- * Undefined when its time is over.
+ * Undefined when its time is over at `now`, by the clock that has set it, which is the database's.
  */
 export function commandPublish(
   command: QueuedCommand,
   topics: Topics,
-  now = Date.now(),
+  now: number,
 ): CommandPublish | undefined {
   const { id: commandId, device, room, seq, name, args, from, expiresAt } = command;
   const leftMs = Date.parse(expiresAt) - now;

@@ -108,7 +108,7 @@ export class OpenCommands {
     for (let after = 0; !this.o.signal.aborted;) {
       const page = await this.o.store.openCommands(devices, after, PAGE);
       const publishes = page.map((command) => {
-        const out = commandPublish(command, this.o.topics);
+        const out = commandPublish(command, this.o.topics, command.readAt.getTime());
         return out && this.#publish(out.topic, out.payload, out.options);
       });
       const results = await Promise.allSettled(publishes);

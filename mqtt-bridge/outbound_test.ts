@@ -5,7 +5,7 @@ import type { LogEntry } from "../lib/protocol.ts";
 import { range } from "../testing/subscriber.ts";
 import { until } from "../testing/until.ts";
 import { Outbound } from "./outbound.ts";
-import type { BridgeStore } from "./ports.ts";
+import type { BridgeStore, ReadEntry } from "./ports.ts";
 import { Topics } from "./topics.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
@@ -21,10 +21,10 @@ interface Publish {
   fail(error: Error): void;
 }
 
-function entry(seq: number): LogEntry {
+function entry(seq: number): ReadEntry {
   const at = new Date(0).toISOString();
   const event = { type: "room.updated", actor: someone, at } as LogEntry["event"];
-  return { room, epoch: "e", seq, event };
+  return { room, epoch: "e", seq, event, readAt: new Date() };
 }
 
 /** One room with devices in it, whose broker answers when the test says so. */

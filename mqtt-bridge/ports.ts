@@ -81,6 +81,13 @@ export interface QueuedCommand {
 export interface OpenCommand extends QueuedCommand {
   /** Rises with every command. */
   number: number;
+  /** When it was read, by the database's clock. */
+  readAt: Date;
+}
+
+/** An entry of a room's log as it was at `readAt`, by the database's clock. */
+export interface ReadEntry extends LogEntry {
+  readAt: Date;
 }
 
 /** Who may work: `term` is larger than that of every earlier holder. */
@@ -124,7 +131,7 @@ export interface BridgeStore {
   /** Who of the members was a device when the log stood at `seq`. */
   devicesAt(room: RoomId, seq: number): Promise<DeviceMember[]>;
   /** The first `limit` entries after a seq, as they are now, with the clientId of every message. */
-  entries(room: RoomId, after: number, limit: number): Promise<LogEntry[]>;
+  entries(room: RoomId, after: number, limit: number): Promise<ReadEntry[]>;
   /** Stores cursors while the lease holds; false: it does not, and nothing was stored. */
   saveCursors(lease: LeaseHold, cursors: ReadonlyMap<RoomId, number>): Promise<boolean>;
   /** Forgets cursors of rooms without devices while the lease holds. */

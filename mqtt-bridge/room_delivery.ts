@@ -1,13 +1,13 @@
 import { backoffMs, pause } from "../lib/backoff.ts";
 import { ConfabError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
-import type { LogEntry, PrincipalId } from "../lib/protocol.ts";
+import type { PrincipalId } from "../lib/protocol.ts";
 import { addressedBy } from "./addressed.ts";
 import { Budget } from "./budget.ts";
 import type { Desired } from "./desired.ts";
 import type { OpenCommands } from "./open_commands.ts";
 import type { OutboundRoom } from "./outbound_room.ts";
-import type { BridgeStore, Publisher, PublishOptions } from "./ports.ts";
+import type { BridgeStore, Publisher, PublishOptions, ReadEntry } from "./ports.ts";
 import type { Topics } from "./topics.ts";
 
 /** What delivering works with. */
@@ -112,6 +112,7 @@ export class RoomDelivery {
 
   async #deliverPage(room: OutboundRoom): Promise<void> {
     const entries = await this.o.store.entries(room.id, room.cursor, PAGE);
+    const cameAt = performance.now();
     const last = entries.at(-1);
     if (last === undefined) {
       room.target = room.cursor; // the notice was wrong
@@ -120,14 +121,21 @@ export class RoomDelivery {
     if (entries.some(({ event }) => event.type === "member.joined")) {
       room.joiners = await this.o.store.devicesAt(room.id, last.seq);
     }
-    await Promise.all(await this.#publishAll(room, entries));
+    await Promise.all(await this.#publishAll(room, entries, cameAt));
     room.cursor = last.seq;
     room.epoch = last.epoch;
     this.onMoved(room);
   }
 
-  /** Publishes in order; resolves when all are on their way, with what to wait for. */
-  async #publishAll(room: OutboundRoom, entries: LogEntry[]): Promise<Promise<void>[]> {
+  /**
+   * Publishes in order what came from the store at `cameAt`, in milliseconds of performance.now();
+   * resolves when all are on their way, with what to wait for.
+   */
+  async #publishAll(
+    room: OutboundRoom,
+    entries: ReadEntry[],
+    cameAt: number,
+  ): Promise<Promise<void>[]> {
     const publishes: Promise<void>[] = [];
     const also = (published: Promise<void>) => {
       published.catch(() => {}); // seen by whoever waits for all
@@ -143,7 +151,8 @@ export class RoomDelivery {
       for (const { device, payload } of outgoing) {
         await publish(this.o.topics.events(device, room.id), payload);
       }
-      const own = addressedBy(entry, this.o.topics);
+      const now = entry.readAt.getTime() + performance.now() - cameAt;
+      const own = addressedBy(entry, this.o.topics, now);
       const isOpen = own !== undefined && room.devices?.has(own.device);
       if (isOpen && !this.o.commands?.takes(own.device)) {
         await publish(own.topic, own.payload, own.options);

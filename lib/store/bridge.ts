@@ -60,8 +60,9 @@ export async function readBridgeRooms(
 }
 
 /**
- * The first entries of a room after a seq, as they are now, with the clientId of every message; at
- * most READ_BYTES, so that fewer than `limit` do not mean that these were all.
+ * The first entries of a room after a seq, as they are now (`readAt`, by the database's clock), with
+ * the clientId of every message; at most READ_BYTES, so that fewer than `limit` do not mean that
+ * these were all.
  * Seqs have no gap above the floor, so the page is a range of them: with a `limit` instead, a
  * planner without statistics reads the whole rest of the room first.
  */
@@ -70,16 +71,16 @@ export async function readEntriesAfter(
   room: RoomId,
   after: number,
   limit: number,
-): Promise<LogEntry[]> {
-  const rows = await db.query<EntryRow & { epoch: string }>(
-    `select (select epoch from instance) as epoch, e.* from rooms r
+): Promise<(LogEntry & { readAt: Date })[]> {
+  const rows = await db.query<EntryRow & { epoch: string; read_at: Date }>(
+    `select (select epoch from instance) as epoch, clock_timestamp() as read_at, e.* from rooms r
      cross join lateral log_page(
        r.id, greatest($2::bigint, r.floor) + 1, greatest($2::bigint, r.floor) + $3::bigint,
        $4, false) e
      where r.id = $1 order by e.seq`,
     [room, after, limit, READ_BYTES],
   );
-  return rows.map((row) => entryOf(row, row.epoch));
+  return rows.map((row) => ({ ...entryOf(row, row.epoch), readAt: row.read_at }));
 }
 
 /** A device that is in a room. */

@@ -106,6 +106,8 @@ export interface OpenCommand {
   args: Metadata;
   from: { id: string; name: string };
   expiresAt: string;
+  /** When this was read, by the database's clock. */
+  readAt: Date;
 }
 
 interface OpenRow extends Row {
@@ -116,6 +118,7 @@ interface OpenRow extends Row {
   command: { id: string; name: string; args: Metadata; expiresAt: string };
   sender_id: string;
   sender_name: string;
+  read_at: Date;
 }
 
 /**
@@ -130,7 +133,7 @@ export async function readOpenCommands(
 ): Promise<OpenCommand[]> {
   const rows = await db.query<OpenRow>(
     `select c.number, c.device_id, c.room_id, c.seq, e.payload -> 'command' as command,
-       s.id as sender_id, s.name as sender_name
+       s.id as sender_id, s.name as sender_name, clock_timestamp() as read_at
      from commands c
      join entries e on e.room_id = c.room_id and e.seq = c.seq
      join rooms r on r.id = c.room_id and r.deleted_at is null
@@ -142,15 +145,16 @@ export async function readOpenCommands(
      order by c.number limit $3`,
     [devices, after, limit],
   );
-  return rows.map(({ number, device_id, room_id, seq, command, sender_id, sender_name }) => ({
-    number,
-    device: device_id,
-    id: command.id,
-    room: room_id,
-    seq,
-    name: command.name,
-    args: command.args,
-    from: { id: sender_id, name: sender_name },
-    expiresAt: command.expiresAt,
+  return rows.map((row) => ({
+    number: row.number,
+    device: row.device_id,
+    id: row.command.id,
+    room: row.room_id,
+    seq: row.seq,
+    name: row.command.name,
+    args: row.command.args,
+    from: { id: row.sender_id, name: row.sender_name },
+    expiresAt: row.command.expiresAt,
+    readAt: row.read_at,
   }));
 }
