@@ -92,7 +92,7 @@ export class DevicePresence {
   ended(device: PrincipalId): void {
     this.#said.delete(device);
     this.#spoken?.add(device);
-    this.#shown?.show(device, { stay: undefined, unstable: false, member: device });
+    this.#shown?.show(device, { stay: undefined, unstableMs: 0, member: device });
   }
 
   /**
@@ -114,8 +114,8 @@ export class DevicePresence {
     this.#show(device, answer);
   }
 
-  #show(device: PrincipalId, { stay, unstable, member }: SaidStatus | OnlineDevice): void {
-    this.#shown?.show(device, { stay: stay ?? undefined, unstable, member });
+  #show(device: PrincipalId, { stay, unstableMs, member }: SaidStatus | OnlineDevice): void {
+    this.#shown?.show(device, { stay: stay ?? undefined, unstableMs, member });
   }
 
   #remember(device: PrincipalId, said: string): void {
@@ -136,6 +136,9 @@ export class DevicePresence {
         for (const one of page) {
           if (!this.#spoken!.has(one.device)) this.#show(one.device, one);
         }
+        // They may have become stable while no bridge was there to say so.
+        const stable = page.filter((one) => one.wasUnstable && one.unstableMs === 0);
+        statuses.hint(stable.map(({ member }) => member));
         if (page.length < PAGE) break;
         after = page.at(-1)!.device;
       } catch (error) {

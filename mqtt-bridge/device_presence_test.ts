@@ -4,7 +4,7 @@ import type { Principal } from "../lib/auth/principal.ts";
 import { deviceStatus, deviceStatuses, expectDevice } from "../lib/chat/device_presence.ts";
 import { alertSilence } from "../lib/chat/device_silence.ts";
 import { createDevice, disableDevice } from "../lib/chat/devices.ts";
-import { roomPresence } from "../lib/chat/presence.ts";
+import { hearPresence, roomPresence } from "../lib/chat/presence.ts";
 import { ConfabError } from "../lib/errors.ts";
 import { createMemoryPresence } from "../lib/presence/memory.ts";
 import type { PresenceTimes } from "../lib/presence/mod.ts";
@@ -178,6 +178,25 @@ for (const kind of await brokerKinds()) {
     }
     await s.sees("online");
     assertEquals((await s.shown()).unstable, true);
+    const hinted: string[] = [];
+    await using stack = new AsyncDisposableStack();
+    stack.defer(await hearPresence(s.chat.bus, (devices) => void hinted.push(...devices)));
+    const age = (seconds: number) =>
+      s.chat.db.query(
+        `update device_status set births = array(
+           select now() - make_interval(secs => $1) from unnest(births))`,
+        [seconds],
+      );
+    // So that the next bridge sees the end of it, and the one after that what it was.
+    for (const seconds of [119.5, 130]) {
+      await s.mqtt.stopBridges();
+      hinted.length = 0;
+      await age(seconds);
+      await s.bridge();
+      await until("all are told to look when it is stable", async () => {
+        return hinted.includes(s.device.id) && (await s.shown()).unstable === undefined;
+      });
+    }
   });
 
   testWith(kind.service, `what is no status is refused or ignored (${kind.name})`, async () => {

@@ -164,17 +164,21 @@ export interface SaidStatus {
   online: boolean;
   /** Names the present stay of a device that is online. */
   stay: string | null;
-  /** It keeps coming and going. */
-  unstable: boolean;
+  /** It keeps coming and going: unstable for so long, if it does not come again; 0: it is stable. */
+  unstableMs: number;
   /** Who is there with it: the device, or the person who speaks with it. */
   member: PrincipalId;
 }
 
-/** A device that has said that it is there. */
+/** A device that has said that it is there, or has been unstable since it came last. */
 export interface OnlineDevice {
   device: PrincipalId;
-  stay: string;
-  unstable: boolean;
+  /** Null: it is not there. */
+  stay: string | null;
+  /** See SaidStatus. */
+  unstableMs: number;
+  /** It is unstable, or was when it came last. */
+  wasUnstable: boolean;
   member: PrincipalId;
 }
 
@@ -190,7 +194,7 @@ export interface DeviceStatuses {
     said: { online: boolean; session?: number | string },
     heard: boolean,
   ): Promise<SaidStatus>;
-  /** Devices that are online, in the order of their ids after `after`. */
+  /** Devices that are online or have been unstable, in the order of their ids after `after`. */
   online(after: PrincipalId | null, limit: number): Promise<OnlineDevice[]>;
   /**
    * Stores when devices were heard while the lease holds; false: it does not. `listeningMs`: for so

@@ -22,12 +22,15 @@ export interface ShownPresenceOptions {
 /** Whether a device is there by what it said: the name of its stay, or undefined. */
 export interface Wanted {
   stay: string | undefined;
-  unstable: boolean;
+  /** Unstable for so long, unless told again; 0: it is stable. */
+  unstableMs: number;
   /** As whom it is shown. */
   member: PrincipalId;
 }
 
-interface Shown extends Wanted {
+interface Shown extends Omit<Wanted, "unstableMs"> {
+  /** It is unstable until then. */
+  unstableUntil: number;
   open: string | undefined;
   /** When its last coming or going could be seen, or will be. */
   seenAt: number;
@@ -35,10 +38,14 @@ interface Shown extends Wanted {
   before: number;
 }
 
+/** Added to the time for which a device is unstable: who looks then asks another clock. */
+const MARGIN_MS = 1_000;
+
 /**
  * Shows whether devices are there: at once while they are stable. The coming and going of unstable
- * ones shows at most once in `dampMs`, and then what is so by then. Holds an entry for each device
- * that is there, and for the others until their going is old news.
+ * ones shows at most once in `dampMs`, and then what is so by then; that they are unstable or stable
+ * shows at once. Holds an entry for each device that is there or unstable, and for the others until
+ * their going is old news.
  */
 export class ShownPresence {
   readonly #devices = new Map<PrincipalId, Shown>();
@@ -56,18 +63,19 @@ export class ShownPresence {
   }
 
   /** A device is there, or not. */
-  show(device: PrincipalId, { stay, unstable, member }: Wanted): void {
+  show(device: PrincipalId, { stay, unstableMs, member }: Wanted): void {
     let shown = this.#devices.get(device);
     if (shown === undefined) {
-      if (stay === undefined && !unstable) return;
+      if (stay === undefined && unstableMs === 0) return;
       const never = { stay, member, open: undefined, seenAt: -Infinity, before: -Infinity };
-      this.#devices.set(device, shown = { ...never, unstable: false });
+      this.#devices.set(device, shown = { ...never, unstableUntil: -Infinity });
     }
+    const isUnstable = unstableMs > 0;
+    if (isUnstable !== shown.unstableUntil > -Infinity) this.o.changed([shown.member]);
     shown.stay = stay;
-    if (shown.unstable !== unstable) this.o.changed([shown.member]);
-    shown.unstable = unstable;
+    shown.unstableUntil = isUnstable ? this.#now() + unstableMs + MARGIN_MS : -Infinity;
     this.#settle(shown);
-    if (shown.open === undefined || shown.stay !== shown.open) this.#pending.add(device);
+    if (isUnstable || shown.open === undefined || stay !== shown.open) this.#pending.add(device);
   }
 
   /** To be called about once a second: shows what could not be shown before. */
@@ -75,7 +83,12 @@ export class ShownPresence {
     const now = this.#now();
     for (const device of this.#pending) {
       const shown = this.#devices.get(device)!;
+      if (now >= shown.unstableUntil && shown.unstableUntil > -Infinity) {
+        shown.unstableUntil = -Infinity;
+        this.o.changed([shown.member]);
+      }
       this.#settle(shown);
+      if (shown.unstableUntil > now) continue;
       if (shown.open !== undefined && shown.open === shown.stay) this.#pending.delete(device);
       const over = shown.open === undefined && shown.stay === undefined;
       if (!over || now < shown.seenAt + this.o.dampMs) continue;
@@ -85,7 +98,7 @@ export class ShownPresence {
   }
 
   #settle(shown: Shown): void {
-    const { stay, open, unstable, seenAt, member } = shown;
+    const { stay, open, unstableUntil, seenAt, member } = shown;
     const { stays, graceMs, dampMs } = this.o;
     if (stay === open) return;
     const now = this.#now();
@@ -99,7 +112,7 @@ export class ShownPresence {
       stays.open(member, stay);
     } else {
       const seen = stay === undefined ? now + graceMs : now;
-      if (unstable && seen < seenAt + dampMs) return;
+      if (unstableUntil > -Infinity && seen < seenAt + dampMs) return;
       shown.before = seenAt;
       shown.seenAt = seen;
       if (stay !== undefined) stays.open(member, stay);

@@ -36,7 +36,7 @@ function shownDevice() {
     now: () => now,
   });
   const say = (stay: string | undefined, unstable: boolean) => {
-    shown.show(device, { stay, unstable, member: device });
+    shown.show(device, { stay, unstableMs: unstable ? 120_000 : 0, member: device });
     look();
   };
   return {
@@ -101,8 +101,10 @@ Deno.test("an unstable device is seen to change once in 30 s, and as it is then"
   );
   s.will(true);
   s.pass(100);
-  assertEquals([s.seen.at(-1)!.split(" ")[1], s.open.size, s.shown.size], ["offline", 0, 0]);
-  assertEquals(s.changed.length, 1);
+  assertEquals([s.seen.at(-1)!.split(" ")[1], s.open.size], ["offline", 0]);
+  assertEquals([s.changed.length, s.shown.size], [1, 1]);
+  s.pass(30);
+  assertEquals([s.changed.length, s.shown.size], [2, 0], "it is stable, and told to be");
 });
 
 Deno.test("an unstable device that is back within the grace was never gone", strict, () => {
@@ -119,4 +121,22 @@ Deno.test("an unstable device that is back within the grace was never gone", str
   s.will(true);
   s.pass(11);
   assertEquals(s.seen.length, 2, "its last change was long ago");
+});
+
+Deno.test("that a device has become stable by itself is told once", strict, () => {
+  const s = shownDevice();
+  s.birth(true);
+  s.pass(60);
+  s.birth(true);
+  s.pass(119);
+  assertEquals(s.changed, [s.device], "it came again");
+  s.pass(3);
+  assertEquals(s.changed, [s.device, s.device]);
+  s.pass(200);
+  assertEquals([s.changed.length, s.seen], [2, ["0 online"]]);
+  s.will();
+  s.pass(11);
+  assertEquals(s.seen, ["0 online", "392 offline"], "nothing is damped any more");
+  s.pass(40);
+  assertEquals(s.shown.size, 0);
 });

@@ -8,10 +8,15 @@ export interface SaidStatus {
   /** What is so now, with the name of the present stay. */
   online: boolean;
   stay: string | null;
-  unstable: boolean;
+  /** Unstable for so long, if it does not come again; 0: it is stable. */
+  unstableMs: number;
   /** Who is there with it: the device, or the person who speaks with it. */
   member: PrincipalId;
 }
+
+/** For so long a device of which `births` is known, the newest last, is unstable: see is_unstable. */
+const UNSTABLE_MS = `greatest(0, extract(epoch from
+  s.births[cardinality(s.births)] + interval '2 minutes' - now()) * 1000)::float8`;
 
 /** Takes what a device says of itself; `heard`: it has said it just now. */
 export async function sayStatus(
@@ -21,8 +26,12 @@ export async function sayStatus(
   heard: boolean,
 ): Promise<SaidStatus> {
   const rows = await db.query<Row & SaidStatus>(
-    `select s.outcome, s.online, s.stay, s.unstable, coalesce(d.member_id, $1) as member
-     from device_said($1, $2, $3::bigint, $4::text, $5) s left join devices d on d.id = $1`,
+    // What the function has changed is not seen beside it: the time of a birth is now.
+    `select x.outcome, x.online, x.stay, coalesce(d.member_id, $1) as member,
+       case when not x.unstable then 0 when x.outcome = 'born' then 120000 else ${UNSTABLE_MS} end
+         as "unstableMs"
+     from device_said($1, $2, $3::bigint, $4::text, $5) x left join devices d on d.id = $1
+     left join device_status s on s.device_id = $1`,
     [
       device,
       online,
@@ -34,26 +43,31 @@ export async function sayStatus(
   return rows[0]!;
 }
 
-/** A device that has said that it is there. */
+/** A device that has said that it is there, or has been unstable since it came last. */
 export interface OnlineDevice {
   device: PrincipalId;
-  stay: string;
-  unstable: boolean;
+  /** Null: it is not there. */
+  stay: string | null;
+  /** See SaidStatus. */
+  unstableMs: number;
+  /** It is unstable, or was when it came last. */
+  wasUnstable: boolean;
   member: PrincipalId;
 }
 
-/** Devices that are online, in the order of their ids after `after`. */
+/** Devices that are online or have been unstable, in the order of their ids after `after`. */
 export function readOnlineDevices(
   db: Database,
   after: PrincipalId | null,
   limit: number,
 ): Promise<OnlineDevice[]> {
   return db.query<Row & OnlineDevice>(
-    `select s.device_id as device, s.stay, is_unstable(s) as unstable, d.member_id as member
+    `select s.device_id as device, s.stay, d.member_id as member, s.flapping as "wasUnstable",
+       case when s.flapping then ${UNSTABLE_MS} else 0 end as "unstableMs"
      from device_status s join devices d on d.id = s.device_id
      join principals p on p.id = s.device_id and p.disabled_at is null
      join principals m on m.id = d.member_id and m.disabled_at is null
-     where s.online and ($1::uuid is null or s.device_id > $1::uuid)
+     where (s.online or s.flapping) and ($1::uuid is null or s.device_id > $1::uuid)
      order by s.device_id limit $2`,
     [after, limit],
   );
