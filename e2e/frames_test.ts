@@ -88,6 +88,11 @@ async function askEverything(socket: TestSocket, room: string, token: string): P
   await socket.ok({ type: "auth", token });
   await socket.refused({ ...send, text: "another" });
   await socket.refused({ type: "send", room, clientId: "c 3" });
+  const file = { url: "https://files.example/a.jpg", name: "a.jpg", type: "image/jpeg", size: 1 };
+  await socket.ok({ type: "send", room, clientId: "c4", attachments: [file] });
+  const bad = { ...send, clientId: "c5", attachments: [file, { url: "javascript:alert(1)" }] };
+  const { code, errors } = await socket.ask(bad);
+  assertEquals([code, errors[0].path], ["invalid_request", "attachments.1.url"]);
   socket.send("{");
   await socket.settle();
 }
@@ -119,6 +124,10 @@ testWith(
     const frames = [...asking.frames, ...hearing.frames];
     const types = new Set(frames.map(({ type }) => type));
     assertEquals([...types].sort(), Object.keys(FRAMES).sort());
+    const files = asking.entries(room).flatMap(({ event }) =>
+      event.type === "message.created" ? event.message.attachments : []
+    );
+    assertEquals(files.map(({ url }) => url), ["https://files.example/a.jpg"]);
     const events = new Set(frames.flatMap((one) => one.type === "event" ? [one.event.type] : []));
     assertEquals([...events].sort(), Object.keys(EVENTS).sort());
 

@@ -9,8 +9,8 @@ import {
   epochSchema,
   hasContent,
   idSchema,
-  NEEDS_CONTENT,
-  NO_CONTENT,
+  NEEDS_BODY,
+  NO_BODY,
   seqSchema,
   stateSchema,
   storableString,
@@ -26,10 +26,10 @@ import {
 export const deviceEnvelope = z.strictObject({
   clientId: clientIdSchema.exactOptional(),
   ...bodyFields,
-}).refine(hasContent, NO_CONTENT).meta({
+}).refine(hasContent, NO_BODY).meta({
   id: "DeviceEnvelope",
   description: "An object with other keys than these is no envelope, but text",
-  ...NEEDS_CONTENT,
+  ...NEEDS_BODY,
 });
 
 /** A device asks for entries of a room's log. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { attachmentFields } from "./attachment_schemas.ts";
 import type {
   DesiredState,
   DeviceAlert,
@@ -47,8 +48,7 @@ const kind = z.enum(["user", "guest", "device"]);
 export const publicPrincipal = z.object({ id, kind, name: z.string() })
   .meta({ id: "PublicPrincipal", description: "A person or device as others see it" });
 
-const attachment = z.object({ id, name: z.string(), type: z.string(), size: z.number() })
-  .meta({ id: "Attachment" });
+const attachment = z.object(attachmentFields).meta({ id: "Attachment" });
 
 /** What a message asks a device to do, and what became of it. */
 export const messageCommand = z.object({

@@ -2,8 +2,10 @@
  * The wire contract in types and constants: what REST, WebSocket, SSE and MQTT carry.
  * Free of imports but for types, so that the SDK and the web client can share it.
  */
+import type { Attachment } from "./attachments.ts";
 import type { DesiredState, DeviceAlert, ReportedState } from "./device_states.ts";
 import type { TelemetrySignal } from "./telemetry.ts";
+export type * from "./attachments.ts";
 export type * from "./device_states.ts";
 export type * from "./telemetry.ts";
 
@@ -30,6 +32,11 @@ export const SIZES = {
   clientIdChars: 64,
   nameChars: 80,
   topicChars: 500,
+  /** All of a message together, as JSON. */
+  attachmentsBytes: 8 * 1024,
+  /** Of one message. */
+  attachments: 10,
+  urlChars: 2048,
 } as const;
 
 /** Name of the WebSocket subprotocol. */
@@ -85,14 +92,6 @@ export interface MessageCommand {
   expiresAt: Timestamp;
   /** The seq of the message with which the device answered. */
   answer?: number;
-}
-
-/** A file that belongs to a message. */
-export interface Attachment {
-  id: string;
-  name: string;
-  type: string;
-  size: number;
 }
 
 /** A membership as others see it. */
@@ -216,6 +215,7 @@ export interface MessageBody {
   data?: Json;
   metadata?: Metadata;
   replyTo?: number;
+  attachments?: Attachment[];
 }
 
 /** Frames from the client. Those with an `id` get exactly one `ok` or `error` with that id. */

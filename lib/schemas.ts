@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { attachmentsSchema } from "./attachment_schemas.ts";
 import { isId } from "./ids.ts";
-import { type ClientFrame, type Json, SIZES } from "./protocol.ts";
+import { type ClientFrame, type Json, type MessageBody, SIZES } from "./protocol.ts";
 
 /**
  * The Zod schemas of everything that clients say, shared by REST, WebSocket, MQTT and their
@@ -107,18 +108,32 @@ const content = {
   metadata: metadataSchema.exactOptional(),
 };
 /** The fields of a new message. */
-export const bodyFields = { ...content, replyTo: seqSchema.min(1).exactOptional() };
-/** The fields of an edit. */
+export const bodyFields = {
+  ...content,
+  replyTo: seqSchema.min(1).exactOptional(),
+  attachments: attachmentsSchema.exactOptional(),
+};
+/** The fields of an edit; it leaves the attachments as they are. */
 export const editFields = { ...content, clientId: clientIdSchema.exactOptional() };
 
-/** True when there is something to say; `hasContent` refinements show this sentence. */
-export function hasContent(body: { text?: string; data?: Json }): boolean {
-  return body.text !== undefined || body.data !== undefined;
+/** True when there is something to say: what a refinement asks of a new message, and of an edit. */
+export function hasContent(body: Pick<MessageBody, "text" | "data" | "attachments">): boolean {
+  const { text, data, attachments = [] } = body;
+  return text !== undefined || data !== undefined || attachments.length > 0;
 }
-/** What a body without content is told. */
+/** What an edit without content is told. */
 export const NO_CONTENT = "give text, data, or both";
 /** The same as a part of a JSON Schema. */
 export const NEEDS_CONTENT = { anyOf: [{ required: ["text"] }, { required: ["data"] }] };
+/** What a message without content is told. */
+export const NO_BODY = "give text, data or attachments";
+/** The same as a part of a JSON Schema. */
+export const NEEDS_BODY = {
+  anyOf: [
+    ...NEEDS_CONTENT.anyOf,
+    { required: ["attachments"], properties: { attachments: { minItems: 1 } } },
+  ],
+};
 
 const frameId = storableString(1, 64);
 /** Every frame that a client may send. */
@@ -138,7 +153,7 @@ export const CLIENT_FRAMES = [
     room: idSchema,
     clientId: clientIdSchema,
     ...bodyFields,
-  }).refine(hasContent, NO_CONTENT).meta(NEEDS_CONTENT),
+  }).refine(hasContent, NO_BODY).meta(NEEDS_BODY),
   z.strictObject({
     type: z.literal("edit"),
     id: frameId,

@@ -94,6 +94,7 @@ const FRAMES = [
   { type: "leave", id: "1", room },
   { type: "send", id: "1", room, clientId: "c", text: "hi", replyTo: 3, metadata: { a: 1 } },
   { type: "send", id: "1", room, clientId: "c", data: [1] },
+  { type: "send", id: "1", room, clientId: "c", attachments: [{ url: "https://a.example" }] },
   { type: "edit", id: "1", room, seq: 1, text: "hi" },
   { type: "delete", id: "1", room, seq: 1 },
   { type: "typing", room },
@@ -119,9 +120,15 @@ test("frameSchema refuses a field that a frame does not have, or lacks one that 
 });
 
 test("frameSchema refuses a message without content and says what to give", () => {
-  for (const frame of [{ type: "send", clientId: "c" }, { type: "edit", seq: 1 }]) {
+  const send = { type: "send", clientId: "c" };
+  const frames: [string, object][] = [
+    ["give text, data or attachments", send],
+    ["give text, data or attachments", { ...send, attachments: [] }],
+    ["give text, data, or both", { type: "edit", seq: 1 }],
+  ];
+  for (const [sentence, frame] of frames) {
     const { success, error } = frameSchema.safeParse({ id: "1", room, ...frame });
     assertEquals(success, false);
-    assertStringIncludes(error!.message, "give text, data, or both");
+    assertStringIncludes(error!.message, sentence);
   }
 });

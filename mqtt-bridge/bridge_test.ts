@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { deleteDevice, rotateDevice } from "../lib/chat/devices.ts";
 import { removeMember } from "../lib/chat/members.ts";
 import { deleteMessage, editMessage } from "../lib/chat/messages.ts";
@@ -32,7 +32,9 @@ for (const kind of await brokerKinds()) {
         await using second = await scene.connect(b, { version });
         await scene.join(a); // 2
         await scene.join(b); // 3
-        await first.publish(topics.send(a.id, room), '{"text":"21.5","clientId":"k1"}');
+        const attachments = [{ url: "https://files.example/snap.jpg", type: "image/jpeg" }];
+        const sent = JSON.stringify({ text: "21.5", clientId: "k1", attachments });
+        await first.publish(topics.send(a.id, room), sent);
         const [receipt] = await first.waitFor(topics.receipts(a.id));
         assertEquals([receipt.clientId, receipt.room, receipt.seq, receipt.duplicate], [
           "k1",
@@ -40,7 +42,7 @@ for (const kind of await brokerKinds()) {
           4,
           false,
         ]);
-        await first.publish(topics.send(a.id, room), '{"text":"21.5","clientId":"k1"}');
+        await first.publish(topics.send(a.id, room), sent);
         const [, repeated] = await first.waitFor(topics.receipts(a.id), 2);
         assertEquals([repeated.seq, repeated.duplicate], [4, true]);
         const seq = await scene.say("hello");
@@ -53,6 +55,8 @@ for (const kind of await brokerKinds()) {
           const entries = device.json(topic);
           const created = entries.find((entry) => entry.seq === 4);
           assertEquals(created.event.message.clientId, device === first ? "k1" : undefined);
+          const files = created.event.message.deletedAt === undefined ? attachments : [];
+          assertEquals(created.event.message.attachments, files);
           assertEquals(entries.find((entry) => entry.seq === 6).event.message.text, "hello, world");
           assertEquals(entries.find((entry) => entry.seq === 7).event.type, "message.deleted");
           const heads = await until(
@@ -151,6 +155,7 @@ for (const kind of await brokerKinds()) {
       ["invalid_request", send, '{"text":5}'],
       ["client_id_reused", send, '{"text":"y","clientId":"once"}'],
       ["invalid_reply", send, '{"text":"y","replyTo":99}'],
+      ["invalid_request", send, '{"attachments":[{"url":"file:///etc/passwd"}]}'],
       ["not_found", topics.send(device.id, newId()), "x"],
       ["invalid_json", topics.requests(device.id), "{"],
       ["invalid_request", topics.requests(device.id), '{"type":"log"}'],
@@ -161,7 +166,9 @@ for (const kind of await brokerKinds()) {
       assertEquals([errors[i].code, errors[i].topic], [code, topic]);
       assertEquals(typeof errors[i].message, "string");
     }
-    assertEquals(firmware.json(topics.errors(device.id))[4].clientId, "once");
+    const errors = firmware.json(topics.errors(device.id));
+    assertEquals(errors[4].clientId, "once");
+    assertStringIncludes(errors[6].message, "attachments.0.url must be");
     assertEquals((await scene.log()).length, 3);
   });
 

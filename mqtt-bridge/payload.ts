@@ -25,11 +25,12 @@ const MAX_ECHOED_BYTES = 1024;
 /** Of a refusal's sentence: it may quote what was refused. */
 const MAX_DETAIL_CHARS = 300;
 const ENVELOPE_KEYS = new Set(Object.keys(deviceEnvelope.shape));
+const CONTENT_KEYS = ["text", "data", "attachments"];
 const plainSchema = z.strictObject({ text: textSchema });
 
 /**
- * Reads the payload of a `send`. A JSON object that has `text` or `data`, and only keys of the
- * envelope (`text`, `data`, `clientId`, `replyTo`, `metadata`), is the envelope; every other
+ * Reads the payload of a `send`. A JSON object that has `text`, `data` or `attachments`, and only
+ * keys of the envelope (these, `clientId`, `replyTo`, `metadata`), is the envelope; every other
  * payload is the text of the message, also when it happens to be JSON.
  * The idempotency key is, in this order: the user property `client-id`, the correlation data as
  * base64url, the envelope's `clientId`, or an id made for this packet.
@@ -98,7 +99,7 @@ function keyOf({ clientId, correlationData }: PublishProperties): string | undef
 
 function readEnvelope(text: string): MessageBody & { clientId?: string } {
   const value = parseObject(text);
-  const isEnvelope = value !== undefined && ("text" in value || "data" in value) &&
+  const isEnvelope = value !== undefined && CONTENT_KEYS.some((key) => key in value) &&
     Object.keys(value).every((key) => ENVELOPE_KEYS.has(key));
   const candidate = isEnvelope ? value : { text };
   refuseTooLarge(candidate);

@@ -24,6 +24,10 @@ Deno.test("readMessage() takes an object with only envelope keys as the envelope
     { clientId: "a-1", body: { text: "hi", replyTo: 3, metadata: { k: 1 } } },
   );
   assertEquals(read(' {"data":{"t":21.5}}').body, { data: { t: 21.5 } });
+  const attachments = [{ url: "https://files.example/a.jpg", type: "image/jpeg" }];
+  for (const body of [{ attachments }, { text: "snap", attachments }]) {
+    assertEquals(read(JSON.stringify(body)).body, body);
+  }
 });
 
 Deno.test("readMessage() takes an object with other keys, or without content, as text", () => {
@@ -67,6 +71,9 @@ Deno.test("readMessage() refuses what is not UTF-8, too large, empty or malforme
       '{"text":"x","replyTo":0}',
       '{"text":"x","clientId":"has space"}',
       '{"text":"x","metadata":[]}',
+      '{"attachments":[]}',
+      '{"attachments":{}}',
+      '{"text":"x","attachments":[{"url":"http://files.example/a.jpg"}]}',
     ]
   ) assertRefused(bytes(json), "invalid_request");
 });

@@ -14,6 +14,7 @@ import {
   editFields,
   epochSchema,
   hasContent,
+  NO_BODY,
   NO_CONTENT,
   seqSchema,
 } from "../lib/schemas.ts";
@@ -46,7 +47,7 @@ function sendRoute(api: Api): void {
     access: "signed-in",
     params: roomParams,
     body: z.strictObject({ clientId: clientIdSchema, ...bodyFields })
-      .refine(hasContent, NO_CONTENT),
+      .refine(hasContent, NO_BODY),
     example: { clientId: "7f1c-1", text: "The tomatoes are dry" },
     responses: {
       201: { description: "Stored", schema: changed },
@@ -126,7 +127,7 @@ function changeRoutes(api: Api): void {
     name: "editMessage",
     tag: "Messages",
     summary: "Replace the content of one's own message",
-    description: "A `clientId` makes a late repeat harmless.",
+    description: "Attachments stay. A `clientId` makes a late repeat harmless.",
     access: "signed-in",
     params: messageParams,
     body: z.strictObject(editFields).refine(hasContent, NO_CONTENT),

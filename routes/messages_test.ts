@@ -4,6 +4,8 @@ import { type TestApp, testApp, type TestUser } from "../testing/app.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 
+const FILE = { url: "https://files.example/a.jpg", name: "a.jpg", size: 1 };
+
 interface Scene {
   ada: TestUser;
   ben: TestUser;
@@ -70,6 +72,11 @@ Deno.test("a send that does not fit is refused and stores nothing", strict, asyn
     [400, "invalid_request", { clientId: "c", text: "x", replyTo: 0 }],
     [400, "invalid_reply", { clientId: "c", text: "x", replyTo: 1 }],
     [400, "invalid_reply", { clientId: "c", text: "x", replyTo: 99 }],
+    [400, "invalid_request", { clientId: "c", attachments: [] }],
+    [400, "invalid_request", { clientId: "c", attachments: [{ name: "a.jpg" }] }],
+    [400, "invalid_request", { clientId: "c", text: "x", attachments: {} }],
+    [400, "invalid_request", { clientId: "c", text: "x", attachments: [{ url: "file:///a" }] }],
+    [400, "invalid_request", { clientId: "c", text: "x", attachments: Array(11).fill(FILE) }],
   ];
   for (const [status, code, body] of bodies) {
     const answer = await app.request("POST", `${room}/messages`, { ...ada, body });
@@ -86,6 +93,31 @@ Deno.test("a send that does not fit is refused and stores nothing", strict, asyn
     (await app.request("POST", `${room}/messages`, { ...ada, body: limit })).status,
     201,
   );
+});
+
+Deno.test("a send may bring attachments, and is told which one is wrong", strict, async () => {
+  await using app = await testApp();
+  const { ada, ben, room } = await scene(app);
+  const send = (attachments: unknown) => {
+    const body = { clientId: "c", attachments };
+    return app.request("POST", `${room}/messages`, { ...ada, body });
+  };
+  const refused = await send([FILE, { url: "javascript:alert(1)" }]);
+  assertEquals([refused.status, refused.body.code], [400, "invalid_request"]);
+  assertEquals(refused.body.errors.map(({ path }: { path: string }) => path), [
+    "attachments.1.url",
+  ]);
+  const { status, body } = await send([FILE]);
+  assertEquals([status, body.message.attachments, "text" in body.message], [201, [FILE], false]);
+  const { body: read } = await app.request("GET", `${room}/messages/3`, ben);
+  assertEquals(read.message.attachments, [FILE]);
+  const edit = { ...ada, body: { text: "x", attachments: [FILE] } };
+  const edited = await app.request("PATCH", `${room}/messages/3`, edit);
+  assertEquals(edited.body.code, "invalid_request", "an edit leaves them");
+  const removed = await app.request("DELETE", `${room}/messages/3`, ada);
+  assertEquals(removed.body.message.attachments, []);
+  const log = await app.request("GET", `${room}/log`, ben);
+  assert(!log.text.includes(FILE.url), log.text);
 });
 
 Deno.test("who may not write is told why", strict, async () => {

@@ -122,8 +122,10 @@ function prepare(send: Send): Pick<Waiting, "send" | "input" | "key" | "chars"> 
     data: body.data === undefined ? null : JSON.stringify(body.data),
     metadata: body.metadata === undefined ? null : JSON.stringify(body.metadata),
     replyTo: body.replyTo ?? null,
+    attachments: body.attachments?.length ? JSON.stringify(body.attachments) : null,
   };
-  const { text, data, metadata } = input;
-  const chars = (text?.length ?? 0) + (data?.length ?? 0) + (metadata?.length ?? 0);
+  const { text, data, metadata, attachments } = input;
+  const chars = (text?.length ?? 0) + (data?.length ?? 0) + (metadata?.length ?? 0) +
+    (attachments?.length ?? 0);
   return { send, input, key: `${room} ${sender.id} ${clientId}`, chars };
 }

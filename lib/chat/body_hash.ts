@@ -8,7 +8,7 @@ let nodeCrypto: typeof import("node:crypto") | undefined;
  * of a UUID: a repeat with the same clientId must have the same hash.
  */
 export function bodyHash(body: MessageBody & { target?: number; remove?: boolean }): string {
-  const parts = [
+  const parts: Json[] = [
     body.text ?? null,
     sorted(body.data ?? null),
     sorted(body.metadata ?? null),
@@ -16,6 +16,10 @@ export function bodyHash(body: MessageBody & { target?: number; remove?: boolean
     body.target ?? null,
     body.remove ?? false,
   ];
+  // Only where there are any: bodies without them keep the hashes that are stored.
+  for (const { url, name, type, size, sha256 } of body.attachments ?? []) {
+    parts.push([url, name ?? null, type ?? null, size ?? null, sha256 ?? null]);
+  }
   const hex = sha256(JSON.stringify(parts));
   const part = (from: number, to: number) => hex.slice(from, to);
   return `${part(0, 8)}-${part(8, 12)}-${part(12, 16)}-${part(16, 20)}-${part(20, 32)}`;

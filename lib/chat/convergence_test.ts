@@ -109,7 +109,9 @@ Deno.test("Any page and any replay converge to a fresh read (P4)", strict, async
       switch (a.kind) {
         case "send": {
           const text = `secret-${++n};`;
-          const { seq } = await sendMessage(chat, crew[a.who]!, id, `c${n}`, { text });
+          const file = { url: `https://files.example/${text}` };
+          const body = [{ text }, { text, attachments: [file] }, { attachments: [file] }][n % 3]!;
+          const { seq } = await sendMessage(chat, crew[a.who]!, id, `c${n}`, body);
           secrets.set(seq, [text]);
           break;
         }

@@ -27,13 +27,16 @@ export async function sendMessage(
   return await context.appender.append({ room, sender, clientId, body });
 }
 
-/** Replaces the content of one's own message; `clientId` makes a late repeat harmless. */
+/**
+ * Replaces text, data and metadata of one's own message; attachments stay. `clientId` makes a late
+ * repeat harmless.
+ */
 export function editMessage(
   context: ChatContext,
   actor: Principal,
   room: RoomId,
   target: number,
-  body: Omit<MessageBody, "replyTo">,
+  body: Omit<MessageBody, "replyTo" | "attachments">,
   clientId?: string,
 ): Promise<ChangedMessage> {
   return change(context, actor, room, target, body, false, clientId);
@@ -62,7 +65,7 @@ async function change(
   actor: Principal,
   room: RoomId,
   target: number,
-  body: Omit<MessageBody, "replyTo">,
+  body: Omit<MessageBody, "replyTo" | "attachments">,
   remove: boolean,
   clientId: string | undefined,
 ): Promise<ChangedMessage> {

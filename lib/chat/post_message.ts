@@ -18,5 +18,5 @@ export async function postMessage(
   if (duplicate) return { message: await storedMessage(context, sender, room, seq), duplicate };
   const { id, kind, name } = sender;
   const fresh = { room, seq, sender: { id, kind, name }, at, clientId, ...body };
-  return { message: { ...fresh, attachments: [], updatedSeq: seq }, duplicate };
+  return { message: { ...fresh, attachments: body.attachments ?? [], updatedSeq: seq }, duplicate };
 }

@@ -1,6 +1,6 @@
 import type { Database } from "../database/mod.ts";
 
-/** One send of a batch, ready for the database; `data` and `metadata` are JSON texts. */
+/** One send of a batch; `data`, `metadata` and `attachments` are JSON texts. */
 export interface AppendInput {
   room: string;
   sender: string;
@@ -11,6 +11,7 @@ export interface AppendInput {
   data: string | null;
   metadata: string | null;
   replyTo: number | null;
+  attachments: string | null;
 }
 
 /** What became of one send: stored (`ok`), stored before (`duplicate`), or refused with a code. */
@@ -32,7 +33,7 @@ export async function appendMessages(
   const rows = await db.query<{ ord: number } & Record<string, unknown> & AppendOutcome>(
     `select ord, outcome, seq, at from append_messages(
        $1::uuid[], $2::uuid[], $3::text[], $4::uuid[],
-       $5::text[], $6::text[], $7::text[], $8::bigint[])`,
+       $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[])`,
     [
       inputs.map((i) => i.room),
       inputs.map((i) => i.sender),
@@ -42,6 +43,7 @@ export async function appendMessages(
       inputs.map((i) => i.data),
       inputs.map((i) => i.metadata),
       inputs.map((i) => i.replyTo),
+      inputs.some((i) => i.attachments !== null) ? inputs.map((i) => i.attachments) : null,
     ],
     { timeoutMs },
   );

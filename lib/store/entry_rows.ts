@@ -1,5 +1,6 @@
 import type { Row } from "../database/mod.ts";
 import type {
+  Attachment,
   DesiredState,
   DeviceAlert,
   Json,
@@ -42,7 +43,7 @@ export interface EntryRow extends Row {
   sender_id: string | null;
   sender_kind: PrincipalKind | null;
   sender_name: string | null;
-  message_payload: { command?: MessageCommand } | null;
+  message_payload: { command?: MessageCommand; attachments?: Attachment[] } | null;
 }
 
 /** The message of a row of `log_entries`, with the content it has now and its clientId. */
@@ -52,7 +53,7 @@ export function messageOf(row: EntryRow): Message {
     seq: row.message_seq!,
     sender: { id: row.sender_id!, kind: row.sender_kind!, name: row.sender_name! },
     at: row.message_at!.toISOString(),
-    attachments: [],
+    attachments: row.message_payload?.attachments ?? [],
     updatedSeq: row.updated_seq!,
   };
   if (row.client_id !== null) message.clientId = row.client_id;

@@ -41,7 +41,7 @@ export class ScriptedRoom {
       clientId,
       ...(text === undefined ? {} : { text }),
       ...(data === undefined ? {} : { data }),
-      attachments: [],
+      attachments: body.attachments ?? [],
       updatedSeq: seq,
     };
     return {
@@ -56,7 +56,7 @@ export class ScriptedRoom {
     const { text: _, ...rest } = this.messages().find((message) => message.seq === target)!;
     const updatedSeq = this.head + 1;
     const message: Message = text === undefined
-      ? { ...rest, deletedAt: at, updatedSeq }
+      ? { ...rest, attachments: [], deletedAt: at, updatedSeq }
       : { ...rest, text, editedAt: at, updatedSeq };
     const type = text === undefined ? "message.deleted" : "message.edited";
     for (const { event } of this.entries) {
