@@ -83,8 +83,7 @@ function ownRoutes(api: Api): void {
     access: "signed-in",
     responses: { 204: { description: "The account is gone" } },
   }, async ({ context, principal }) => {
-    await leaveEverything(context.chat, principal);
-    await deleteMe(context.accounts, principal);
+    await deleteMe(context.accounts, principal, () => leaveEverything(context.chat, principal));
     return { status: 204 };
   });
 }

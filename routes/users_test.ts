@@ -94,3 +94,33 @@ Deno.test("deleting oneself leaves rooms with an owner and ends devices", strict
   const body = { username: ada!.user.username, password: "correct horse battery" };
   assertEquals((await app.request("POST", "/v1/auth/login", { body })).status, 401);
 });
+
+Deno.test("no device is made for an account that is being deleted", strict, async () => {
+  await using app = await testApp();
+  for (const name of ["ada", "ben", "cid", "dan", "eve", "fay"]) {
+    const one = await app.register(name);
+    const room = await makeRoom(app, one, "private", []);
+    const codes = await Promise.all([1, 2, 3].map(async () => {
+      const { body } = await app.request("POST", "/v1/device-claims", { body: {} });
+      return body.userCode as string;
+    }));
+    const devices = codes.map((userCode) =>
+      app.request("POST", "/v1/device-claims/approve", {
+        ...one,
+        body: { userCode, rooms: [room] },
+      })
+    );
+    const create = () => app.request("POST", "/v1/devices", { ...one, body: { name: "Lamp" } });
+    const [end] = await Promise.all([
+      app.request("DELETE", "/v1/me", one),
+      ...devices,
+      ...Array.from({ length: 10 }, create),
+    ]);
+    assertEquals(end.status, 204);
+  }
+  const left = await app.services.db.query(
+    `select d.id from devices d join principals o on o.id = d.owner_id
+     where o.disabled_at is not null and d.deleted_at is null`,
+  );
+  assertEquals(left, []);
+});

@@ -24,6 +24,7 @@ export interface Account extends PublicUser {
 
 /** What remains as the sender of the messages of a deleted account. */
 const DELETED_NAME = "Deleted account";
+const LEAVE_TRIES = 10;
 
 /** Renders a stored account. */
 export function accountOf({ createdAt, ...account }: store.StoredAccount): Account {
@@ -53,15 +54,26 @@ export async function updateMe(
 }
 
 /**
- * Deletes the account of `principal`: its sessions and its devices end everywhere, and what says
- * who it was is erased. The username is free again, which is safe because nothing is ever granted
- * to a username: messages and memberships hang on the id, which stays, with the name "Deleted
- * account". Leaving the rooms is up to the caller, before this. A repeat does nothing.
+ * Deletes the account of `principal`: its sessions end everywhere, and what says who it was is
+ * erased. The username is free again, which is safe because nothing is ever granted to a username:
+ * messages and memberships hang on the id, which stays, with the name "Deleted account". `leave`
+ * takes the account out of its rooms and ends its devices; it is called again when a device was
+ * made meanwhile. A repeat does nothing.
+ *
+ * @throws {ConfabError} `overloaded` when devices are made all the time
  */
-export async function deleteMe(auth: AuthContext, principal: Principal): Promise<void> {
-  for (const id of await store.eraseAccount(auth.db, principal.id, DELETED_NAME)) {
-    endAccess(auth, { principal: id });
+export async function deleteMe(
+  auth: AuthContext,
+  principal: Principal,
+  leave: () => Promise<void>,
+): Promise<void> {
+  for (let tries = 0; tries < LEAVE_TRIES; tries++) {
+    await leave();
+    const { erased, hasDevices } = await store.eraseAccount(auth.db, principal.id, DELETED_NAME);
+    if (erased) endAccess(auth, { principal: principal.id });
+    if (erased || !hasDevices) return;
   }
+  throw new ConfabError("overloaded", "Devices are made while the account is deleted");
 }
 
 /** Users whose name or username begins with `q`, in the order of their names. Guests are not found. */

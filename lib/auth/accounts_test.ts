@@ -3,7 +3,7 @@ import { CALLER, newUsername, testAuth } from "../../testing/auth.ts";
 import { testDatabase } from "../../testing/database.ts";
 import { ConfabError } from "../errors.ts";
 import { newId } from "../ids.ts";
-import { createDevice } from "../store/devices.ts";
+import { createDevice, endDevice } from "../store/devices.ts";
 import { authenticate } from "./access.ts";
 import { deleteMe, getUser, me, searchUsers, updateMe } from "./accounts.ts";
 import type { AuthContext } from "./context.ts";
@@ -42,39 +42,40 @@ Deno.test("accounts", strict, async (t) => {
     }
   });
 
-  await step("deleteMe() ends the account and its devices, and erases who it was", async () => {
+  await step("deleteMe() ends the account after its devices, and erases who it was", async () => {
     const { told } = auth;
     const username = newUsername();
     const { principal, user, accessToken, refreshToken } = await person(auth, username);
     await updateMe(auth, principal, { metadata: { mail: "x" } });
     const device = newId();
-    await createDevice(db, device, user.id, "Lamp", 10);
     const other = await person(auth);
     told.length = 0;
-    await deleteMe(auth, principal);
-    assertEquals(told, [{ principal: user.id }, { principal: device }]);
+    let left = 0;
+    await deleteMe(auth, principal, async () => {
+      if (++left === 1) await createDevice(db, device, user.id, "Lamp", 10);
+      else await endDevice(db, device, user.id);
+    });
+    assertEquals([left, told], [2, [{ principal: user.id }]], "it leaves again");
     assertEquals(await codeOf(authenticate(auth, accessToken)), "session_revoked");
     assertEquals(await codeOf(refresh(auth, { refreshToken })), "session_revoked");
     assertEquals(await codeOf(login(auth, { username, password }, CALLER)), "invalid_credentials");
     assertEquals(await codeOf(me(auth, principal)), "session_revoked");
     assertEquals(await codeOf(updateMe(auth, principal, { displayName: "x" })), "session_revoked");
     assertEquals(await codeOf(getUser(auth, user.id)), "not_found");
-    await deleteMe(auth, principal);
-    assertEquals(told.length, 2);
+    await deleteMe(auth, principal, () => Promise.resolve());
+    assertEquals(told.length, 1);
 
     const [row] = await db.query(
-      `select p.*, (select count(*) from passwords w where w.principal_id = p.id) as passwords,
-         (select disabled_at is not null from principals d where d.id = $2) as device_disabled
+      `select p.*, (select count(*) from passwords w where w.principal_id = p.id) as passwords
        from principals p where p.id = $1`,
-      [user.id, device],
+      [user.id],
     );
-    const { username: left, name, metadata, passwords, device_disabled } = row!;
-    assertEquals({ left, name, metadata, passwords, device_disabled }, {
-      left: null,
+    const { username: free, name, metadata, passwords } = row!;
+    assertEquals({ free, name, metadata, passwords }, {
+      free: null,
       name: "Deleted account",
       metadata: {},
       passwords: 0,
-      device_disabled: true,
     });
     // The name is free for somebody else, and the others are untouched.
     const next = await person(auth, username);
@@ -113,7 +114,7 @@ Deno.test("accounts", strict, async (t) => {
       ids.add(made.user.id);
     }
     const gone = await person(auth, `${tag}-gone`);
-    await deleteMe(auth, gone.principal);
+    await deleteMe(auth, gone.principal, () => Promise.resolve());
     await guest(auth, { displayName: `${tag} guest` }, CALLER);
     const found: string[] = [];
     let cursor: string | undefined;

@@ -1,7 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { behindLock } from "../../testing/behind_lock.ts";
 import { chatScene, newPrincipal } from "../../testing/chat.ts";
+import { generateKeys, loadKeys } from "../auth/keys.ts";
 import type { Revocation } from "../bus/mod.ts";
 import { ConfabError } from "../errors.ts";
+import { createMemoryLimits } from "../limits/memory.ts";
+import { approveClaim, startClaim } from "./device_claims.ts";
 import {
   createDevice,
   deleteDevice,
@@ -144,6 +148,36 @@ Deno.test("deleted is for good, however the two meet", strict, async () => {
     assert(row!.disabled_at !== null);
     assertEquals(await liveDevice(chat, id), undefined);
   }
+});
+
+Deno.test("one has no more devices than one may, however many come at once", strict, async () => {
+  await using made = await scene();
+  const { chat, db, owner } = made;
+  await db.query(
+    `with p as (
+       insert into principals (id, kind, role, name)
+       select gen_random_uuid(), 'device', 'device', 'D' from generate_series(1, 994) returning id)
+     insert into devices (id, owner_id) select p.id, $1 from p`,
+    [owner.id],
+  );
+  const { refreshKey } = await loadKeys(await generateKeys());
+  const accounts = { limits: createMemoryLimits(), loginsPerMinute: 1000, refreshKey };
+  const claims = { chat, accounts };
+  const codes = await Promise.all([1, 2, 3, 4].map(() => startClaim(claims, {}, "192.0.2.1")));
+  const held = { url: made.url, lock: "lock table devices in share mode", waiters: 10 };
+  await behindLock(held, () =>
+    Promise.allSettled([
+      ...codes.map(({ userCode }) =>
+        approveClaim(claims, owner, { userCode, rooms: [] }, "192.0.2.1")
+      ),
+      ...[1, 2, 3].map((i) => createDevice(chat, owner, `D ${i}`)),
+      ...[1, 2, 3].map((i) => createDevice(chat, owner, `P ${i}`, "person")),
+    ]));
+  const [row] = await db.query<{ count: number }>(
+    "select count(*) from devices where owner_id = $1",
+    [owner.id],
+  );
+  assertEquals(row, { count: 1000 });
 });
 
 Deno.test(

@@ -1,5 +1,6 @@
 import type { Database, Row } from "../database/mod.ts";
 import type { GlobalRole, PrincipalKind, PublicPrincipal } from "../protocol.ts";
+import { holdAccount } from "./principals.ts";
 
 /** A device as its owner sees it, with which secrets are good: `generation` counts them. */
 export interface StoredDevice {
@@ -51,6 +52,9 @@ export const DEVICE_COLUMNS =
    case when d.former_until > now() then d.former_generation end as former_generation,
    d.former_until`;
 
+const HOLD_ROOMS = `select from rooms r join members m on m.room_id = r.id
+  where m.principal_id = $1 order by r.id for key share of r`;
+
 /**
  * Makes a device; undefined when the owner has `max` of them already, or is disabled. A personal one
  * hears what comes from now on in the owner's rooms, also when no bridge looks after these yet.
@@ -63,8 +67,12 @@ export async function createDevice(
   max: number,
   personal = false,
 ): Promise<StoredDevice | undefined> {
-  const rows = await db.query<DeviceRow>(
-    `with p as (
+  const results = await db.transaction([
+    // Rooms come first, as in every transaction: a new cursor holds its room.
+    ...(personal ? [{ text: HOLD_ROOMS, values: [owner] }] : []),
+    holdAccount(owner),
+    {
+      text: `with p as (
        insert into principals (id, kind, role, name)
        select $1, 'device', 'device', $3
        where exists (select 1 from principals o where o.id = $2 and o.disabled_at is null)
@@ -77,9 +85,11 @@ export async function createDevice(
        join rooms r on r.id = m.room_id and r.deleted_at is null
        on conflict (room_id) do nothing)
      select ${DEVICE_COLUMNS} from p join d on d.id = p.id`,
-    [id, owner, name, max, personal],
-  );
-  return rows[0] && deviceOf(rows[0]);
+      values: [id, owner, name, max, personal],
+    },
+  ]);
+  const row = results.at(-1)![0] as DeviceRow | undefined;
+  return row && deviceOf(row);
 }
 
 /** The devices of an owner, disabled ones too, in the order of their ids, after the id `after`. */

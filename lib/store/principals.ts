@@ -1,4 +1,4 @@
-import type { Database, Row } from "../database/mod.ts";
+import type { Database, Row, Statement } from "../database/mod.ts";
 import type { GlobalRole, Metadata, PrincipalKind } from "../protocol.ts";
 
 /** An account as its owner sees it. */
@@ -87,28 +87,41 @@ export async function updateAccount(
 }
 
 /**
- * Ends an account for good: disables it and its devices, and erases what says who it was. Username
- * and password go, so the name can be taken again; the id stays as the sender of its messages,
- * with `name`. Returns the ids whose access ended: its own first, then its devices'.
+ * Waits for whoever else makes devices of an account or erases it, and keeps them waiting until the
+ * end of the transaction: the statements after this one see what they did. Who locks rooms or
+ * members, too, does that first.
  */
-export async function eraseAccount(db: Database, id: string, name: string): Promise<string[]> {
-  const [row] = await db.query<{ ended: string[] }>(
-    `with gone as (
+export function holdAccount(id: string): Statement {
+  return { text: "select from principals where id = $1 for no key update", values: [id] };
+}
+
+/**
+ * Ends an account for good and erases what says who it was, unless it has devices (`hasDevices`).
+ * Username and password go, so the name can be taken again; the id stays as the sender of its
+ * messages, with `name`. `erased`: there was an account to erase.
+ */
+export async function eraseAccount(
+  db: Database,
+  id: string,
+  name: string,
+): Promise<{ erased: boolean; hasDevices: boolean }> {
+  const results = await db.transaction([holdAccount(id), {
+    text: `with things as (
+       select 1 from devices d where d.owner_id = $1 and d.deleted_at is null),
+     gone as (
        update principals p set disabled_at = now(), username = null, name = $2, metadata = '{}'
-       where p.id = $1 and p.disabled_at is null returning p.id),
-     things as (
-       update principals p set disabled_at = now() from devices d
-       where d.id = p.id and d.owner_id in (select g.id from gone g) and p.disabled_at is null
+       where p.id = $1 and p.disabled_at is null and not exists (select 1 from things)
        returning p.id),
      forgotten as (
        delete from passwords w where w.principal_id in (select g.id from gone g)),
      ended as (
        update sessions s set revoked_at = now()
        where s.principal_id in (select g.id from gone g) and s.revoked_at is null)
-     select array(select g.id::text from gone g) || array(select t.id::text from things t) as ended`,
-    [id, name],
-  );
-  return row!.ended;
+     select exists (select 1 from gone) as erased, exists (select 1 from things) as has_devices`,
+    values: [id, name],
+  }]);
+  const { erased, has_devices } = results[1]![0] as { erased: boolean; has_devices: boolean };
+  return { erased, hasDevices: has_devices };
 }
 
 /** A user or guest who is not disabled. */
