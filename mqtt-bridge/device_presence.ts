@@ -107,7 +107,7 @@ export class DevicePresence {
     const last = this.#said.get(device);
     if (last?.said === said && performance.now() - last.at < REPEAT_MS) return;
     const given = session === undefined ? { online } : { online, session };
-    const answer = await this.o.statuses.say(device, given, online && !retained);
+    const answer = await this.o.statuses.say(this.o.lease, device, given, online && !retained);
     if (this.o.signal.aborted) return;
     this.#remember(device, said);
     this.#spoken?.add(device);
@@ -136,6 +136,8 @@ export class DevicePresence {
         for (const one of page) {
           if (!this.#spoken!.has(one.device)) this.#show(one.device, one);
         }
+    // The one who holds the lease now gets it from the broker, too.
+    if (answer === undefined) throw new ConfabError("unavailable", "The bridge's term is over");
         // They may have become stable while no bridge was there to say so.
         const stable = page.filter((one) => one.wasUnstable && one.unstableMs === 0);
         statuses.hint(stable.map(({ member }) => member));

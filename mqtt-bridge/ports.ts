@@ -188,12 +188,16 @@ export interface DeviceStatuses {
   readonly presence: Presence | undefined;
   /** Tells the others to look at these. */
   hint(devices: PrincipalId[]): void;
-  /** Takes a birth or a last will; said again it changes nothing. Throws ConfabError. */
+  /**
+   * Takes a birth or a last will while the lease holds; said again it changes nothing. Undefined: the
+   * lease does not hold. Throws ConfabError.
+   */
   say(
     device: PrincipalId,
     said: { online: boolean; session?: number | string },
+    lease: LeaseHold,
     heard: boolean,
-  ): Promise<SaidStatus>;
+  ): Promise<SaidStatus | undefined>;
   /** Devices that are online or have been unstable, in the order of their ids after `after`. */
   online(after: PrincipalId | null, limit: number): Promise<OnlineDevice[]>;
   /**

@@ -9,7 +9,7 @@ import { readConfig } from "../lib/config.ts";
 import { createLog } from "../lib/log.ts";
 import { openServices } from "../lib/services.ts";
 import { sayStatus } from "../lib/store/device_presence.ts";
-import { newPrincipal } from "../testing/chat.ts";
+import { newLease, newPrincipal } from "../testing/chat.ts";
 import { testDatabase } from "../testing/database.ts";
 import { freePort } from "../testing/mosquitto.ts";
 import { TestDevice } from "../testing/mqtt_device.ts";
@@ -97,11 +97,13 @@ Deno.test("no device is online when the only broker begins", strict, async () =>
   const { chat, db } = services;
   const owner = await newPrincipal(db);
   const { device: { id } } = await createDevice(chat, owner, "Sensor");
-  await sayStatus(db, id, { online: true, session: 7 }, true);
+  const lease = await newLease(db);
+  const birth = () => sayStatus(db, lease, id, { online: true, session: 7 }, true);
+  await birth();
   const role = await startBridgeRole(services);
   try {
     assertEquals((await deviceStatus(chat, owner, id)).online, false);
-    assertEquals((await sayStatus(db, id, { online: true, session: 7 }, true)).outcome, "born");
+    assertEquals((await birth())?.outcome, "born");
   } finally {
     await role.stop();
   }

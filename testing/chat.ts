@@ -9,6 +9,7 @@ import { Quota } from "../lib/limits/quota.ts";
 import { createLog, type Log } from "../lib/log.ts";
 import { createMemoryPresence } from "../lib/presence/memory.ts";
 import { presenceTimes } from "../lib/presence/mod.ts";
+import { type LeaseKey, takeLease } from "../lib/store/bridge_lease.ts";
 import { readHeads } from "../lib/store/log.ts";
 import { testDatabase } from "./database.ts";
 
@@ -78,4 +79,10 @@ export async function newDevice(db: Database, owner: Principal): Promise<Princip
   const device = await newPrincipal(db, "device");
   await db.query("insert into devices (id, owner_id) values ($1, $2)", [device.id, owner.id]);
   return device;
+}
+
+/** Takes a lease for a minute; no bridge works under its name. */
+export async function newLease(db: Database): Promise<LeaseKey> {
+  const [name, holder] = ["of a test", newId()];
+  return { name, holder, term: (await takeLease(db, name, holder, 60_000))! };
 }

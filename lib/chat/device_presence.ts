@@ -53,12 +53,13 @@ export function deviceStatuses({ db, bus, presence }: ChatContext, { shown }: { 
     presence: shown ? presence : undefined,
     hint: (devices: PrincipalId[]) => hintPresence(bus, devices),
     say: (
+      lease: LeaseKey,
       device: PrincipalId,
       said: { online: boolean; session?: number | string },
       heard: boolean,
-    ): Promise<store.SaidStatus> =>
+    ): Promise<store.SaidStatus | undefined> =>
       // Said again, it changes nothing: whatever became of it, it may be tried once more.
-      store.sayStatus(db, device, said, heard).catch((error) => {
+      store.sayStatus(db, lease, device, said, heard).catch((error) => {
         throw publicError(error, true);
       }),
     online: (after: PrincipalId | null, limit: number) => store.readOnlineDevices(db, after, limit),

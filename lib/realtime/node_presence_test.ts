@@ -1,5 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { type ChatNode, chatNode, chatScene, newDevice, newPrincipal } from "../../testing/chat.ts";
+import {
+  type ChatNode,
+  chatNode,
+  chatScene,
+  newDevice,
+  newLease,
+  newPrincipal,
+} from "../../testing/chat.ts";
 import { RecordedSubscriber } from "../../testing/subscriber.ts";
 import { until } from "../../testing/until.ts";
 import type { Principal } from "../auth/principal.ts";
@@ -309,14 +316,15 @@ Deno.test("Devices are told of like people, with what is known of them", strict,
     subscriber.heard.flatMap(({ changes }) => changes)
       .findLast(({ principal }) => principal === device.id);
   assertEquals(last(), { principal: device.id, state: "offline" });
-  await sayStatus(s.db, device.id, { online: true, session: 1 }, true);
+  const lease = await newLease(s.db);
+  await sayStatus(s.db, lease, device.id, { online: true, session: 1 }, true);
   const held = [{ principal: device.id, session: newId() }];
   await s.store.hold(held);
   await subscriber.sees(device, "online");
   assertEquals(typeof last()!.lastSeen, "string");
   assertEquals("unstable" in last()!, false);
   for (let session = 2; session <= 4; session++) {
-    await sayStatus(s.db, device.id, { online: true, session }, true);
+    await sayStatus(s.db, lease, device.id, { online: true, session }, true);
   }
   const flips = async (unstable: true | undefined) => {
     await until(`it is ${unstable ? "un" : ""}stable`, async () => {
@@ -339,7 +347,7 @@ Deno.test("Devices stay as unstable as they were while nobody can tell", strict,
   await using s = await scene({ times: { leaseMs: 300 } });
   const device = await newDevice(s.db, s.ada);
   await setMember(s.chat, s.ada, s.room, device.id, undefined);
-  await sayStatus(s.db, device.id, { online: true }, true);
+  await sayStatus(s.db, await newLease(s.db), device.id, { online: true }, true);
   await s.db.query("update device_status set flapping = true");
   const query: typeof s.db.query = (text, ...rest) =>
     fails && /is_unstable/.test(text)

@@ -18,29 +18,37 @@ export interface SaidStatus {
 const UNSTABLE_MS = `greatest(0, extract(epoch from
   s.births[cardinality(s.births)] + interval '2 minutes' - now()) * 1000)::float8`;
 
-/** Takes what a device says of itself; `heard`: it has said it just now. */
+/**
+ * Takes what a device says of itself, while the lease is held; undefined: it is not. `heard`: it has
+ * said it just now.
+ */
 export async function sayStatus(
   db: Database,
+  lease: LeaseKey,
   device: PrincipalId,
   { online, session }: { online: boolean; session?: number | string },
   heard: boolean,
-): Promise<SaidStatus> {
+): Promise<SaidStatus | undefined> {
   const rows = await db.query<Row & SaidStatus>(
     // What the function has changed is not seen beside it: the time of a birth is now.
     `select x.outcome, x.online, x.stay, coalesce(d.member_id, $1) as member,
        case when not x.unstable then 0 when x.outcome = 'born' then 120000 else ${UNSTABLE_MS} end
          as "unstableMs"
-     from device_said($1, $2, $3::bigint, $4::text, $5) x left join devices d on d.id = $1
-     left join device_status s on s.device_id = $1`,
+     from device_said_in_term($6, $7, $8, $1, $2, $3::bigint, $4::text, $5) x
+     left join devices d on d.id = $1 left join device_status s on s.device_id = $1
+     where x.outcome is not null`,
     [
       device,
       online,
       typeof session === "number" ? session : null,
       typeof session === "string" ? session : null,
       heard,
+      lease.name,
+      lease.holder,
+      lease.term,
     ],
   );
-  return rows[0]!;
+  return rows[0];
 }
 
 /** A device that has said that it is there, or has been unstable since it came last. */

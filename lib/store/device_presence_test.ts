@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { chatScene, newDevice, newPrincipal } from "../../testing/chat.ts";
+import { behindLock } from "../../testing/behind_lock.ts";
+import { chatScene, newDevice, newLease, newPrincipal } from "../../testing/chat.ts";
 import type { Database } from "../database/mod.ts";
 import {
   expectDevice,
@@ -21,11 +22,13 @@ async function deviceScene() {
   const { db } = scene;
   const owner = await newPrincipal(db);
   const { id } = await newDevice(db, owner);
-  const say = async (online: boolean, session: Session, device = id) =>
-    (await sayStatus(db, device, session === undefined ? { online } : { online, session }, true))
-      .outcome;
+  const lease = await newLease(db);
+  const say = async (online: boolean, session: Session, device = id) => {
+    const said = session === undefined ? { online } : { online, session };
+    return (await sayStatus(db, lease, device, said, true))?.outcome;
+  };
   return {
-    ...{ db, owner, id, say },
+    ...{ db, url: scene.url, owner, id, lease, say },
     birth: (session?: Session) => say(true, session),
     will: (session?: Session) => say(false, session),
     status: async () => (await readStatus(db, id, owner.id))!,
@@ -177,6 +180,33 @@ Deno.test("when devices were heard is stored by the holder of the lease only", s
 Deno.test("an expectation is the owner's, and counts from when it is another", strict, async () => {
   await using s = await deviceScene();
   const stranger = await newPrincipal(s.db);
+Deno.test("what a device says is taken in the lease's term only", strict, async () => {
+  await using s = await deviceScene();
+  assertEquals(await s.birth(1), "born");
+  await s.db.query("update leases set expires_at = now()");
+  assertEquals(await s.will(1), undefined, "it has run out");
+  const next = (await takeLease(s.db, s.lease.name, "the next", 60_000))!;
+  assertEquals(await s.will(1), undefined, "another holds it");
+  assertEquals((await s.status()).online, true);
+  const other = await newDevice(s.db, s.owner);
+  assertEquals(await s.say(true, 1, other.id), undefined, "also of one that never spoke");
+  const lease = { name: s.lease.name, holder: "the next", term: next };
+  const said = await sayStatus(s.db, lease, s.id, { online: false, session: 1 }, true);
+  assertEquals(said?.outcome, "gone");
+});
+
+Deno.test("a bridge that waited past its term changes nothing", strict, async () => {
+  await using s = await deviceScene();
+  await s.birth(1);
+  const said = await behindLock({
+    url: s.url,
+    lock: "select from device_status for update",
+    waiters: 1,
+    meanwhile: () => s.db.query("update leases set term = term + 1"),
+  }, () => s.will(1));
+  assertEquals([said, (await s.status()).online], [undefined, true]);
+});
+
   const since = async () =>
     (await s.db.query<{ at: Date }>("select expected_since as at from device_status"))[0]!.at;
   assertEquals(await expectDevice(s.db, s.id, stranger.id, 60), false);
