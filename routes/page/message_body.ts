@@ -1,17 +1,25 @@
-import type { Json, Message } from "../../lib/client/mod.ts";
+import type { Json, MessageBody } from "../../lib/client/mod.ts";
+import { attachmentList, attachmentTitle } from "./attachment_list.ts";
 import { element } from "./element.ts";
 
 const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g;
 const MAX_FACTS = 12;
 
-/** Text and data of a message as nodes. */
-export function messageBody({ text, data }: Pick<Message, "text" | "data">): HTMLElement[] {
+/** Text, data and attachments of a message as nodes. */
+export function messageBody({ text, data, attachments = [] }: MessageBody): HTMLElement[] {
   const parts: HTMLElement[] = [];
   if (text !== undefined) {
     parts.push(element("p", { class: "text", "data-testid": "message-text" }, ...linked(text)));
   }
   if (data !== undefined && !(text !== undefined && isAlarm(data))) parts.push(dataView(data));
+  if (attachments.length > 0) parts.push(attachmentList(attachments));
   return parts;
+}
+
+/** A message in one line. */
+export function messageLine({ text, data, attachments = [] }: MessageBody): string {
+  if (text !== undefined) return text;
+  return data === undefined ? attachments.map(attachmentTitle).join(", ") : JSON.stringify(data);
 }
 
 /** What a rule says of a reading is in its text already. */

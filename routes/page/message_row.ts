@@ -6,7 +6,7 @@ import { clockLabel, momentLabel } from "./day_label.ts";
 import { element } from "./element.ts";
 import { icon } from "./icon.ts";
 import type { IconName } from "./icon.ts";
-import { messageBody } from "./message_body.ts";
+import { messageBody, messageLine } from "./message_body.ts";
 import { problemText } from "./problem_text.ts";
 import { ConfabClientError } from "../../lib/client/mod.ts";
 
@@ -174,9 +174,7 @@ function heading({ sender }: Message, at: Date, own: boolean): HTMLElement {
 }
 
 function quote(replied: Message): HTMLElement {
-  const text = replied.deletedAt !== undefined
-    ? "Message deleted"
-    : replied.text ?? JSON.stringify(replied.data ?? null);
+  const text = replied.deletedAt !== undefined ? "Message deleted" : messageLine(replied);
   return element(
     "blockquote",
     { class: "quote" },

@@ -8,6 +8,7 @@ import { roomName } from "./directory.ts";
 import { arrange, element, fill } from "./element.ts";
 import { icon } from "./icon.ts";
 import type { IconName } from "./icon.ts";
+import { messageLine } from "./message_body.ts";
 import { openNewRoomDialog } from "./new_room_dialog.ts";
 import { openMessageDialog } from "./people_dialog.ts";
 
@@ -174,7 +175,7 @@ function previewText(chat: Chat, { info }: ListedRoom, message: Message): string
   const own = message.sender.id === chat.me.id;
   const who = own ? "You: " : info.kind === "direct" ? "" : `${message.sender.name}: `;
   if (message.deletedAt !== undefined) return `${who}message deleted`;
-  return who + (message.text ?? JSON.stringify(message.data ?? null)).slice(0, 120);
+  return who + messageLine(message).slice(0, 120);
 }
 
 /** Runs `work` once in the next frame, however often it is called before. */
