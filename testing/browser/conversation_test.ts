@@ -90,21 +90,27 @@ Deno.test({
         await device!.hears("Hello from my phone");
       });
 
-      await t.step("a device's picture is a link, and nothing loads", async () => {
-        const asked: string[] = [];
-        bob.page.on("request", (request) => asked.push(request.url()));
-        const url = "https://files.example/gate/17.jpg";
-        const attachments = [{ url, name: "Gate.jpg", type: "image/jpeg" }];
-        await device!.publish(JSON.stringify({ attachments }));
-        await bob.sees("Gate.jpg");
-        const link = bob.page.getByTestId("attachments").getByRole("link");
-        assertEquals(await link.getAttribute("href"), url);
-        const rel = await link.getAttribute("rel");
-        assertEquals(rel, "noopener noreferrer nofollow");
-        await bob.say("Is that our gate?");
-        await bob.sees("Is that our gate?");
-        assertEquals(asked.filter((one) => one.includes("files.example")), []);
-      });
+      await t.step(
+        "a device's picture is a link, and nothing loads",
+        async () => {
+          const asked: string[] = [];
+          bob.page.on("request", (request) => asked.push(request.url()));
+          const url = "https://files.example/gate/17.jpg";
+          const attachments = [{ url, name: "Gate.jpg", type: "image/jpeg" }];
+          await device!.publish(JSON.stringify({ attachments }));
+          await bob.sees("Gate.jpg");
+          const link = bob.page.getByTestId("attachments").getByRole("link");
+          assertEquals(await link.getAttribute("href"), url);
+          const rel = await link.getAttribute("rel");
+          assertEquals(rel, "noopener noreferrer nofollow");
+          await bob.say("Is that our gate?");
+          await bob.sees("Is that our gate?");
+          assertEquals(
+            asked.filter((one) => one.includes("files.example")),
+            [],
+          );
+        },
+      );
 
       await t.step("everybody has a dot that says who is online", async () => {
         await ann.showMembers();
