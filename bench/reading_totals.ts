@@ -11,7 +11,7 @@ export interface ReadingTotals {
 }
 
 /** When nothing was stored or dropped for so long, nothing more is waited for. */
-const QUIET_MS = 3000;
+const QUIET_MS = 10_000;
 const EVERY_MS = 100;
 
 export async function readingTotals({ db }: Scene, rooms: string[]): Promise<ReadingTotals> {
