@@ -103,7 +103,7 @@ export const environment = z.object({
   LIMIT_JOINED_ROOMS: count(100).describe("Rooms joined on one connection"),
   LIMIT_SOCKETS_PER_PRINCIPAL: count(10).describe("Sockets and streams per principal on one node"),
   LIMIT_SOCKETS_PER_ADDRESS: count(50).describe(
-    "Sockets and streams per client address on one node",
+    "Sockets and streams per client address on one node; at the embedded broker, connections without a CONNECT",
   ),
   LIMIT_SOCKETS: count(20000).describe("Sockets and streams on one node"),
   LIMIT_CONNECTS_PER_SECOND: count(500).describe(

@@ -6,6 +6,7 @@ import { deviceOfUsername } from "../lib/auth/devices.ts";
 import type { Log } from "../lib/log.ts";
 import { SIZES } from "../lib/protocol.ts";
 import { createAccess, refusal } from "./broker_access.ts";
+import { type ArrivalLimits, Arrivals } from "./broker_arrivals.ts";
 import { boundIncoming } from "./broker_incoming.ts";
 import { readWhole, refuseMalformed } from "./broker_packets.ts";
 import { boundQueues } from "./broker_queues.ts";
@@ -22,8 +23,12 @@ export interface BrokerOptions {
   /** True when the device may sign in with these. Must end within its own deadline. */
   authenticate(device: string, password: string, username: string): Promise<boolean>;
   log: Log;
-  /** Default 1,000; the bridge's own connection comes on top. */
+  /** That have sent a CONNECT. Default 1,000; the bridge's own connection comes on top. */
   maxConnections?: number;
+  /** Of those that have not. Default 50 of an address and four times as many in all. */
+  arrivals?: ArrivalLimits;
+  /** Within which a connection must send its CONNECT. Default 10,000. */
+  connectMs?: number;
   /** Of one device at once, with different client ids. Default 10. */
   maxConnectionsPerDevice?: number;
 }
@@ -58,7 +63,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
   const access = createAccess(topics, sessions);
   const broker = await Aedes.createBroker({
     heartbeatInterval: 60_000,
-    connectTimeout: 10_000,
+    connectTimeout: options.connectMs ?? 10_000,
     drainTimeout: 10_000,
     concurrency: 10_000,
     queueLimit: 100,
@@ -68,6 +73,7 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     pendingSessionsLimit: 10_000,
     maxTopicLevels: topics.maxLevels,
     authenticate(client, username, given, done) {
+      arrivals.leave(client.conn as Socket);
       admit(client, username, given)
         .then((ok) => ok ? done(null, true) : done(badCredentials(), false))
         .catch((error) => {
@@ -102,21 +108,26 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     }
     const device = deviceOfUsername(username);
     if (device === undefined || !belongs(client.id, device)) return false;
+    if (isFull()) return false;
     const attempt = sessions.attempt(client, device, username);
     if (attempt === undefined) return false;
     try {
       const answer = withDeadline(options.authenticate(device, given.toString(), username));
-      return await answer && attempt.stands() && sessions.open(client, { device, username });
+      return await answer && attempt.stands() && !isFull() &&
+        sessions.open(client, { device, username });
     } finally {
       attempt.end();
     }
   }
 
   const sockets = new Set<Socket>();
+  const arrivals = new Arrivals(options.arrivals ?? { perAddress: 50, total: 200 }, log);
   const maxSockets = (options.maxConnections ?? 1000) + 1;
+  const isFull = () => sockets.size - arrivals.size >= maxSockets;
   const server = createServer((socket) => {
-    if (sockets.size >= maxSockets) return void socket.destroy();
+    if (isFull()) return void socket.destroy();
     sockets.add(socket);
+    arrivals.come(socket);
     socket.setNoDelay(true);
     socket.once("close", () => sockets.delete(socket));
     readWhole(socket);

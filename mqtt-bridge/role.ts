@@ -72,8 +72,9 @@ export async function startBridgeRole(services: BridgeServices): Promise<BridgeR
 
 /** Throws ConfigError when nobody could listen there. */
 function openBroker({ config, chat, keys, log }: BridgeServices): Promise<EmbeddedBroker> {
-  const { host, mqtt: { port } } = config;
+  const { host, mqtt: { port }, limits: { socketsPerAddress } } = config;
   return startBroker({
+    arrivals: { perAddress: socketsPerAddress, total: 4 * socketsPerAddress },
     port,
     host,
     prefix: config.mqtt.prefix,

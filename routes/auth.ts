@@ -11,9 +11,9 @@ import {
   revokeSession,
   USERNAME,
 } from "../lib/auth/mod.ts";
+import { addressKey } from "../lib/limits/address_key.ts";
 import { nameSchema, storableString } from "../lib/schemas.ts";
 import { session, signIn } from "./account_responses.ts";
-import { addressKey } from "./address.ts";
 import type { Api } from "./api.ts";
 import type { EndpointRequest } from "./endpoint.ts";
 import { idParams } from "./params.ts";

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { approveClaim, redeemClaim, startClaim } from "../lib/chat/device_claims.ts";
+import { addressKey } from "../lib/limits/address_key.ts";
 import { idSchema, nameSchema, storableString } from "../lib/schemas.ts";
 import { device, deviceClaim } from "./account_responses.ts";
-import { addressKey } from "./address.ts";
 import type { Api } from "./api.ts";
 import { credentialsOf, requireBroker, withAccess } from "./device_access.ts";
 

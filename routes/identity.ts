@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from "hono";
 import { authenticate } from "../lib/auth/mod.ts";
-import { addressKey } from "./address.ts";
+import { addressKey } from "../lib/limits/address_key.ts";
 import type { AppEnv } from "./context.ts";
 
 /** Probes must not fail because others ask too much. */

@@ -1,8 +1,8 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { ConfabError } from "../lib/errors.ts";
+import { addressKey } from "../lib/limits/address_key.ts";
 import { epochSchema, idSchema } from "../lib/schemas.ts";
-import { addressKey } from "./address.ts";
 import type { Api } from "./api.ts";
 import { upgradeSocket } from "./socket.ts";
 import type { SocketContext } from "./socket_context.ts";
