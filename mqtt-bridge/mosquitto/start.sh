@@ -10,7 +10,9 @@ user=${MQTT_USERNAME:-confab-bridge}
 
 if [ ! -s "$file" ]; then
   rm -f "$file.new"
-  mosquitto_ctrl dynsec init "$file.new" "$user" "$MQTT_PASSWORD" >/dev/null
+  # The tool asks for the password twice; as an argument it would show in the list of processes.
+  printf '%s\n%s\n' "$MQTT_PASSWORD" "$MQTT_PASSWORD" |
+    mosquitto_ctrl dynsec init "$file.new" "$user" >/dev/null
   # The tool allows every delivery by default, which would let a device that subscribes to "#"
   # read everything: the ACL file must be the only one that grants.
   sed -i 's/"publishClientReceive":[[:space:]]*true/"publishClientReceive": false/' "$file.new"
