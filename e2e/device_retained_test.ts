@@ -1,10 +1,12 @@
 /** What stays at a broker for those who subscribe later: nothing of a device that is gone. */
 import { assert, assertEquals } from "@std/assert";
-import { deleteDevice } from "../lib/chat/devices.ts";
+import type { Principal } from "../lib/auth/principal.ts";
+import { bridgeStore } from "../lib/chat/bridge.ts";
+import { deleteDevice, disableDevice } from "../lib/chat/devices.ts";
 import { removeMember, setMember } from "../lib/chat/members.ts";
 import { createRoom } from "../lib/chat/rooms.ts";
 import { newId } from "../lib/ids.ts";
-import { brokerKinds } from "../testing/mqtt_broker.ts";
+import { brokerKinds, passwordOf } from "../testing/mqtt_broker.ts";
 import { TestDevice } from "../testing/mqtt_device.ts";
 import { MqttScene, topics } from "../testing/mqtt_scene.ts";
 import { testWith } from "../testing/services.ts";
@@ -23,6 +25,30 @@ async function retainedOf(scene: MqttScene, device: string, reader: TestDevice):
   await until("the fence", () => reader.received.some(({ topic }) => topic === fence));
   const retained = reader.received.filter((one) => one.retained && one.topic !== fence);
   return [...new Set(retained.map(({ topic }) => topic))];
+}
+
+/** The topics of which the broker holds what devices have said, as a bridge is shown them. */
+async function keptOf(scene: MqttScene): Promise<string[]> {
+  await using reader = await TestDevice.connect({
+    ...scene.broker.bridge,
+    clientId: "confab-bridge-8",
+  });
+  const fence = topics.status(await scene.broker.addDevice());
+  const [, device = ""] = fence.split("/d/");
+  await using last = await TestDevice.connect({
+    url: scene.broker.url,
+    username: device.split("/")[0]!,
+    password: passwordOf(device.split("/")[0]!),
+  });
+  await last.publish(fence, "fence", { retain: true });
+  const { reported, status } = topics.inbound();
+  await reader.subscribe(reported);
+  await reader.subscribe(status);
+  await until("the fence", () => reader.received.some(({ topic }) => topic === fence));
+  await reader.subscribe(topics.inbound().replies); // a round trip
+  await last.publish(fence, "", { retain: true });
+  const kept = reader.received.filter((one) => one.retained && one.topic !== fence);
+  return kept.map(({ topic }) => topic).sort();
 }
 
 for (const kind of await brokerKinds()) {
@@ -79,4 +105,45 @@ for (const kind of await brokerKinds()) {
     assertEquals(await retainedOf(scene, fresh, newcomer), []);
     assert(!listener.closed);
   });
+
+  testWith(
+    kind.service,
+    `${kind.name}: what a device said is not kept when it is deleted or removed`,
+    async () => {
+      await using scene = await MqttScene.start(kind);
+      const { chat: { chat }, owner, room } = scene;
+      let bridge = await scene.bridge();
+      const status = ({ id }: { id: string }) => topics.status(id);
+      const reported = ({ id }: { id: string }) => topics.reported(id, room);
+      for (const watched of [true, false]) {
+        const [deleted, removed, disabled, stays] = await Promise.all(
+          [0, 1, 2, 3].map(() => scene.device()),
+        ) as [Principal, Principal, Principal, Principal];
+        for (const device of [deleted, removed, disabled, stays]) {
+          await using said = await scene.connect(device);
+          await said.publish(status(device), '{"online":true}', { retain: true });
+          await said.publish(reported(device), '{"on":true}', { retain: true });
+        }
+        if (!watched) await scene.stopBridges();
+        await disableDevice(chat, owner, disabled.id);
+        await deleteDevice(chat, owner, deleted.id);
+        await removeMember(chat, owner, room, removed.id);
+        if (!watched) bridge = await scene.bridge();
+        const kept = [
+          ...[status(removed), status(disabled), reported(disabled)],
+          ...[status(stays), reported(stays)],
+        ].sort();
+        await until("only what is so is kept", async () => {
+          return JSON.stringify(await keptOf(scene)) === JSON.stringify(kept);
+        });
+        const { state } = (await bridgeStore(chat).states([{ room, device: stays.id }]))[0]!;
+        assertEquals(state.reported, { on: true });
+        for (const { id } of [removed, disabled, stays]) {
+          await deleteDevice(chat, owner, id);
+          bridge.revoked(id); // as the bus says: of a disabled one the beacon shows nothing
+        }
+        await until("nothing is kept", async () => (await keptOf(scene)).length === 0);
+      }
+    },
+  );
 }

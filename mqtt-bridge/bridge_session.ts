@@ -10,6 +10,7 @@ import { handlersOf } from "./handlers.ts";
 import { Inbound } from "./inbound.ts";
 import { KnownDevices } from "./known_devices.ts";
 import type { HeldLease } from "./lease.ts";
+import { Leftovers } from "./leftovers.ts";
 import { Outbound } from "./outbound.ts";
 import { OpenCommands } from "./open_commands.ts";
 import type { Provisioner, Publisher, PublishOptions } from "./ports.ts";
@@ -29,6 +30,7 @@ export class BridgeSession implements Publisher {
   readonly #devices: KnownDevices;
   readonly #checks: DataChecks;
   readonly #states: States;
+  readonly #leftovers: Leftovers;
   readonly #outbound: Outbound;
   readonly #presence: DevicePresence | undefined;
   readonly #commands: OpenCommands;
@@ -49,7 +51,9 @@ export class BridgeSession implements Publisher {
     const topics = this.#topics;
     this.#states = new States({ topics, store, actions, publisher: this, log, signal });
     this.#commands = new OpenCommands({ topics, store, publisher: this, log, signal });
+    this.#leftovers = new Leftovers({ topics, store, publisher: this, log, signal });
     this.#outbound = new Outbound({
+      leftovers: this.#leftovers,
       topics,
       store,
       publisher: this,
@@ -100,6 +104,9 @@ export class BridgeSession implements Publisher {
         this.#outbound.forget(device.id);
         this.#presence?.ended(device.id);
       },
+      onDeleted: (devices) => {
+        for (const device of devices) this.#leftovers.found({ kind: "status", device });
+      },
       onReturned: async (devices) => this.#outbound.returned(await store.roomsOf(devices)),
     });
     lease.lost.addEventListener("abort", () => this.#finish("deposed"));
@@ -122,6 +129,7 @@ export class BridgeSession implements Publisher {
         presence,
         telemetry,
         this.#roster.run(),
+        this.#leftovers.run(),
       ];
       await Promise.all([...work, this.#stayConnected()]);
     } finally {
@@ -192,8 +200,10 @@ export class BridgeSession implements Publisher {
       subscriptions: this.#subscriptions(),
       ...(this.o.window === undefined ? {} : { window: this.o.window }),
       onDelivery: (delivery: Delivery) => {
-        if (!DynamicSecurity.answersOn(delivery.topic)) return inbound.accept(delivery);
-        this.#dynsec?.receive(delivery.payload);
+        const isAnswer = DynamicSecurity.answersOn(delivery.topic);
+        if (!isAnswer && !this.#topics.isOwnEcho(delivery)) return inbound.accept(delivery);
+        if (isAnswer) this.#dynsec?.receive(delivery.payload);
+        else delivery.acknowledge();
         return Promise.resolve();
       },
     });
@@ -246,6 +256,7 @@ export class BridgeSession implements Publisher {
       log,
       signal,
       onHeard: (device) => this.#presence?.heard(device),
+      onLeft: (topic) => this.#leftovers.found(topic),
       onBirth: (device) => {
         this.#outbound.born(device);
         this.#commands.born(device);

@@ -50,11 +50,24 @@ export function createAccess(topics: Topics, sessions: Sessions) {
     held.push(go);
   }
 
+  /**
+   * With these empty ones the bridge looks for what waits for it. Its own packets are not held: its
+   * acknowledgements come behind them.
+   */
+  function sendBehindHeld(packet: PublishPacket): void {
+    const { topic, qos, properties = {} } = packet;
+    const copy = { topic, qos, properties, payload: Buffer.alloc(0) };
+    held.push(() =>
+      broker?.publish({ cmd: "publish", retain: false, dup: false, ...copy }, () => {})
+    );
+    Object.assign(packet, { topic: NOWHERE });
+  }
+
   /** Why `client` may not publish this; undefined when it may. */
   function objection(client: Client | null, packet: PublishPacket): ErrorCode | undefined {
     if (client === null) return topics.parse(packet.topic) === undefined ? "forbidden" : undefined;
     if (sessions.isBridge(client.id)) {
-      return topics.isDown(packet.topic) ? undefined : "invalid_topic";
+      return topics.mayBridge(packet.topic, isEmpty(packet)) ? undefined : "invalid_topic";
     }
     const device = sessions.device(client);
     if (device === undefined) return "forbidden";
@@ -82,8 +95,14 @@ export function createAccess(topics: Topics, sessions: Sessions) {
     authorizePublish(client, packet, done) {
       const code = objection(client, packet);
       if (code === undefined) {
-        if (client === null || sessions.isBridge(client.id)) return done(null);
+        if (client === null) return done(null);
         const { topic, payload } = packet;
+        if (sessions.isBridge(client.id)) {
+          const owner = topics.ownerOf(topic);
+          if (packet.retain && owner !== undefined) retained.keeps(owner, topic, isEmpty(packet));
+          else if (isEmpty(packet) && held.length > 0) sendBehindHeld(packet);
+          return done(null);
+        }
         // A retained `send` would be handed to the bridge again at every new subscription.
         packet.retain &&= retained.keeps(sessions.device(client)!, topic, payload.length === 0);
         return whenThereIsSpace(() => done(stopped ? new Error("The broker stops") : null));
@@ -128,4 +147,8 @@ export function createAccess(topics: Topics, sessions: Sessions) {
       waiting = queued;
     },
   };
+}
+
+function isEmpty({ payload }: PublishPacket): boolean {
+  return payload.length === 0;
 }

@@ -8,6 +8,7 @@ import { DeviceWork, type HandledTopic, type Handlers } from "./device_work.ts";
 import type { KnownDevices } from "./known_devices.ts";
 import { Lanes } from "./lanes.ts";
 import { LateWills } from "./late_wills.ts";
+import { type KeptTopic, mayBeLeft } from "./leftovers.ts";
 import { OrderedSends } from "./ordered_sends.ts";
 import { claimedKey, type DeviceMessage, echoOf, readMessage } from "./payload.ts";
 import type { BridgeActions, Publisher } from "./ports.ts";
@@ -30,6 +31,8 @@ export interface InboundOptions {
   signal: AbortSignal;
   /** A device has said something just now. */
   onHeard?(device: string): void;
+  /** What a broker may keep of a device that is gone, or of its state in a room that it is not in. */
+  onLeft?(topic: KeptTopic): void;
   /** A device has come: it wants to know where its rooms stand. */
   onBirth(device: string): void;
   /** The room has entries up to `seq`. */
@@ -128,8 +131,12 @@ export class Inbound {
       if (!this.#work.handles(topic.kind)) throw new ConfabError("invalid_topic");
       await this.#work.run(topic, delivery);
     } catch (error) {
-      if (!this.o.signal.aborted) await this.#refuse(topic, delivery, error);
-      return;
+      if (this.o.signal.aborted) return;
+      const isKept = topic.kind === "status" || topic.kind === "reported";
+      if (isKept && mayBeLeft(error)) this.o.onLeft?.(topic);
+      // An old one, shown again: the device was told when it published it.
+      if (delivery.retained) return delivery.acknowledge();
+      return await this.#refuse(topic, delivery, error);
     }
     delivery.acknowledge();
   }

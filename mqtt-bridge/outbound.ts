@@ -3,6 +3,7 @@ import type { Log } from "../lib/log.ts";
 import type { PrincipalId, RoomId } from "../lib/protocol.ts";
 import type { Desired } from "./desired.ts";
 import { Heads } from "./heads.ts";
+import type { Leftovers } from "./leftovers.ts";
 import type { OpenCommands } from "./open_commands.ts";
 import { OutboundRoom } from "./outbound_room.ts";
 import type { BridgeRoom, BridgeStore, LeaseHold, Publisher, WatchRoom } from "./ports.ts";
@@ -16,6 +17,7 @@ export interface OutboundOptions {
   publisher: Publisher;
   desired: Pick<Desired, "publish" | "showAll">;
   commands?: Pick<OpenCommands, "takes">;
+  leftovers?: Pick<Leftovers, "found">;
   lease: LeaseHold;
   log: Log;
   /** Tells of new entries; without it the beacon finds them. */

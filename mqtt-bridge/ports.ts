@@ -117,6 +117,8 @@ export interface DeviceCredential {
   former?: { generation: number; endsInMs: number };
   /** Access has ended. */
   disabled: boolean;
+  /** For good. */
+  deleted?: boolean;
 }
 
 /** What the bridge reads and remembers. Every call ends within its own deadline. */
@@ -193,9 +195,9 @@ export interface DeviceStatuses {
    * lease does not hold. Throws ConfabError.
    */
   say(
+    lease: LeaseHold,
     device: PrincipalId,
     said: { online: boolean; session?: number | string },
-    lease: LeaseHold,
     heard: boolean,
   ): Promise<SaidStatus | undefined>;
   /** Devices that are online or have been unstable, in the order of their ids after `after`. */

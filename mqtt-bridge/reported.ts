@@ -3,7 +3,6 @@ import { ConfabError } from "../lib/errors.ts";
 import { type Metadata, type PrincipalId, type RoomId, SIZES } from "../lib/protocol.ts";
 import { utf8Length } from "../lib/schemas.ts";
 import type { RoomWork } from "./device_work.ts";
-import { mayPass } from "./passing.ts";
 import { decodeText, refusalOf } from "./payload.ts";
 import type { BridgeActions } from "./ports.ts";
 
@@ -34,8 +33,6 @@ export function reportedHandler(
         // It may be stored: then the repeat finds nothing new.
         onReported(room, device.id, { deltaChanged: true });
       }
-      // An old one, shown again: the device was told when it published it.
-      if (delivery.retained && !mayPass(error, delivery.qos, 1)) return;
       throw error;
     }
   };

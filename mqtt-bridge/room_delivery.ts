@@ -5,6 +5,7 @@ import type { PrincipalId } from "../lib/protocol.ts";
 import { addressedBy } from "./addressed.ts";
 import { Budget } from "./budget.ts";
 import type { Desired } from "./desired.ts";
+import type { Leftovers } from "./leftovers.ts";
 import type { OpenCommands } from "./open_commands.ts";
 import type { OutboundRoom } from "./outbound_room.ts";
 import type { BridgeStore, Publisher, PublishOptions, ReadEntry } from "./ports.ts";
@@ -18,6 +19,8 @@ export interface RoomDeliveryOptions {
   desired: Pick<Desired, "publish">;
   /** Publishes commands of devices that have come. */
   commands?: Pick<OpenCommands, "takes">;
+  /** Empties what a device reported to a room that it has left. */
+  leftovers?: Pick<Leftovers, "found">;
   log: Log;
   signal: AbortSignal;
 }
@@ -164,6 +167,7 @@ export class RoomDelivery {
         await publish(this.o.topics.head(device, room.id), "", { retain: true });
         // It may be back by now, with something to do.
         also(this.o.desired.publish(room.id, device, { clear: true }));
+        this.o.leftovers?.found({ kind: "reported", device, room: room.id });
       }
     }
     return publishes;

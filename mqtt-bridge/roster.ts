@@ -15,6 +15,8 @@ export interface RosterOptions {
   onChanged(device: DeviceCredential): void;
   /** These devices have access that they did not have before. */
   onReturned(ids: string[]): Promise<void>;
+  /** These devices are deleted, and the broker knows it. */
+  onDeleted?(ids: string[]): void;
 }
 
 const FULL_EVERY_MS = 600_000;
@@ -156,6 +158,7 @@ export class Roster {
       if (this.#known.get(device.id) !== stateOf(device)) this.o.onChanged(device);
     }
     await this.o.provisioner.apply(devices);
+    this.o.onDeleted?.(devices.filter(({ deleted }) => deleted).map(({ id }) => id));
     await this.#returned(devices);
     for (const device of devices) this.#note(device);
   }

@@ -1,4 +1,5 @@
 import { isId } from "../lib/ids.ts";
+import type { Delivery } from "./delivery.ts";
 
 /**
  * The topic tree. Everything of a device lives under `{prefix}d/{device}/`, and what a device
@@ -25,6 +26,11 @@ export const DOWN = [
   "commands",
   "errors",
 ] as const;
+
+/** Of what devices write, what stays at a broker: the bridge empties it when they have gone. */
+export const KEPT = ["rooms/+/reported", "status"] as const satisfies readonly typeof UP[number][];
+/** The correlation data of what the bridge publishes there. From somebody else it means nothing. */
+export const OWN_MARK = new TextEncoder().encode("confab-bridge");
 
 /** Below the device's own. Brokers end the connection that publishes to a deep one. */
 const MAX_RESPONSE_LEVELS = 16;
@@ -139,10 +145,19 @@ export class Topics {
     return this.#isOwn(device, topic, DOWN);
   }
 
-  /** True when the topic is one that only the bridge writes. */
-  isDown(topic: string): boolean {
+  /** True when the bridge may publish this: what only it writes, and nothing where devices left something. */
+  mayBridge(topic: string, isEmpty: boolean): boolean {
     const split = this.#split(topic);
-    return split !== undefined && this.mayReceive(split.device, topic);
+    if (split === undefined) return false;
+    return this.mayReceive(split.device, topic) ||
+      (isEmpty && this.#isOwn(split.device, topic, KEPT));
+  }
+
+  /** True when the bridge itself has published this. */
+  isOwnEcho({ topic, payload, properties }: Delivery): boolean {
+    const { correlationData } = properties;
+    return payload.length === 0 && correlationData?.length === OWN_MARK.length &&
+      correlationData.every((byte, i) => byte === OWN_MARK[i]) && this.mayBridge(topic, true);
   }
 
   /**

@@ -172,6 +172,8 @@ export interface StoredCredential {
   /** The secret before, which is good for so long by the database's clock. */
   former?: { generation: number; endsInMs: number };
   disabled: boolean;
+  /** For good. */
+  deleted: boolean;
 }
 
 interface CredentialRow extends Row {
@@ -181,22 +183,26 @@ interface CredentialRow extends Row {
   former_generation: number | null;
   ends_in_ms: number | null;
   disabled: boolean;
+  deleted: boolean;
 }
 
 const CREDENTIALS =
   `select d.id, d.generation, d.plain_generation, p.disabled_at is not null as disabled,
+    d.deleted_at is not null as deleted,
     case when d.former_until > now() then d.former_generation end as former_generation,
     (extract(epoch from d.former_until - now()) * 1000)::float8 as ends_in_ms
   from devices d join principals p on p.id = d.id`;
 
 function credentialOf(row: CredentialRow): StoredCredential {
-  const { id, generation, disabled, former_generation: former, ends_in_ms: endsInMs } = row;
+  const { id, generation, disabled, deleted, former_generation: former, ends_in_ms: endsInMs } =
+    row;
   return {
     id,
     generation,
     plainGeneration: row.plain_generation,
     ...(former === null || endsInMs === null ? {} : { former: { generation: former, endsInMs } }),
     disabled,
+    deleted,
   };
 }
 

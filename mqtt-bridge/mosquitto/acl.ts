@@ -1,4 +1,4 @@
-import { DOWN, UP } from "../topics.ts";
+import { DOWN, KEPT, UP } from "../topics.ts";
 
 /** Whom the file is made for. */
 export interface AclOptions {
@@ -18,11 +18,14 @@ export interface AclOptions {
 export function aclFile({ prefix, bridgeUser }: AclOptions): string {
   const lines = (verb: string, device: string, patterns: readonly string[]) =>
     patterns.map((pattern) => `${verb} ${prefix}d/${device}/${pattern}`);
+  const isKept = (pattern: string) => KEPT.some((one) => one === pattern);
   return [
     "# Made by `deno run mqtt-bridge/mosquitto/acl.ts`; a test compares it with the code.",
     "",
     `user ${bridgeUser}`,
-    ...lines("topic read", "+", UP),
+    ...lines("topic read", "+", UP.filter((pattern) => !isKept(pattern))),
+    "# Of these it empties what devices have left.",
+    ...lines("topic readwrite", "+", KEPT),
     ...lines("topic write", "+", DOWN),
     "topic readwrite $CONTROL/dynamic-security/#",
     "",
