@@ -32,7 +32,7 @@ export interface BridgeOptions {
   /** Where it is kept whether devices are there; without it nobody is told. */
   statuses?: DeviceStatuses;
   /** Default: see device_presence.ts. */
-  presenceTimes?: { heardMs?: number; dampMs?: number };
+  presenceTimes?: { heardMs?: number; dampMs?: number; now?: () => number };
   /** Where readings go; without it they are refused. */
   telemetry?: TelemetryOptions;
   /** Tells of new entries in a room; without it the beacon finds them. */

@@ -68,7 +68,10 @@ export class BridgeSession implements Publisher {
     });
     if (o.statuses !== undefined) {
       const { statuses, presenceTimes } = o;
-      this.#presence = new DevicePresence({ statuses, lease, log, signal, ...presenceTimes });
+      this.#presence = new DevicePresence({
+        ...{ topics, statuses, lease, log, signal, ...presenceTimes },
+        publisher: this,
+      });
     }
     if (o.telemetry !== undefined) {
       this.#telemetry = new Telemetry(o.telemetry, {
@@ -203,7 +206,10 @@ export class BridgeSession implements Publisher {
         const isAnswer = DynamicSecurity.answersOn(delivery.topic);
         if (!isAnswer && !this.#topics.isOwnEcho(delivery)) return inbound.accept(delivery);
         if (isAnswer) this.#dynsec?.receive(delivery.payload);
-        else delivery.acknowledge();
+        else {
+          this.#presence?.echoed(delivery.topic);
+          delivery.acknowledge();
+        }
         return Promise.resolve();
       },
     });

@@ -4,16 +4,20 @@ import { ConfabError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { PresenceSessions } from "../lib/presence/sessions.ts";
 import type { PrincipalId } from "../lib/protocol.ts";
+import { BacklogMarker } from "./backlog_marker.ts";
 import type { Delivery } from "./delivery.ts";
 import { HeardDevices } from "./heard_devices.ts";
 import { decodeText, refusalOf } from "./payload.ts";
-import type { DeviceStatuses, LeaseHold, OnlineDevice, SaidStatus } from "./ports.ts";
+import type { DeviceStatuses, LeaseHold, OnlineDevice, Publisher, SaidStatus } from "./ports.ts";
 import { ShownPresence } from "./shown_presence.ts";
+import type { Topics } from "./topics.ts";
 
 /** What the presence of devices works with; one per term of the lease. */
 export interface DevicePresenceOptions {
+  topics: Topics;
   statuses: DeviceStatuses;
   lease: LeaseHold;
+  publisher: Publisher;
   log: Log;
   /** The term is over. */
   signal: AbortSignal;
@@ -21,6 +25,8 @@ export interface DevicePresenceOptions {
   heardMs?: number | undefined;
   /** Milliseconds between two visible changes of an unstable device. Default 32,000. */
   dampMs?: number | undefined;
+  /** The clock by which devices are heard, see HeardDevices. */
+  now?: (() => number) | undefined;
 }
 
 const TICK_MS = 1_000;
@@ -40,6 +46,9 @@ const MAX_REPEATS = 20_000;
  */
 export class DevicePresence {
   readonly #heard: HeardDevices;
+  readonly #marker: BacklogMarker;
+  #connected = false;
+  #isUnmarked = false;
   readonly #shown: ShownPresence | undefined;
   readonly #said = new Map<PrincipalId, { said: string; at: number }>();
   /** Devices that have spoken before the first look at the database was complete. */
@@ -49,6 +58,13 @@ export class DevicePresence {
     const { statuses, dampMs = DAMP_MS } = o;
     const { presence } = statuses;
     this.#heard = new HeardDevices(o);
+    const now = o.now ?? (() => performance.now());
+    this.#marker = new BacklogMarker({
+      ...o,
+      now,
+      caughtUp: (at) => this.#heard.caughtUp(at),
+      refused: (error) => this.#unmarked(error),
+    });
     if (presence === undefined) return;
     const sessions = new PresenceSessions({ presence, changed: statuses.hint });
     o.signal.addEventListener("abort", () => sessions.abandon());
@@ -65,10 +81,12 @@ export class DevicePresence {
 
   /** Works until the signal; the leases stay, for the bridge that takes over. */
   async run(): Promise<void> {
+    const { heardMs = HEARD_MS } = this.o;
     await Promise.all([
       this.#takeUp(),
       this.#each(TICK_MS, () => Promise.resolve(this.#shown?.tick())),
-      this.#each(this.o.heardMs ?? HEARD_MS, () => this.#save()),
+      this.#each(Math.min(TICK_MS, heardMs), () => Promise.resolve(this.#mark())),
+      this.#each(heardMs, () => this.#save()),
     ]);
     await Promise.all([this.#save(), this.o.statuses.presence?.release([], true)]);
   }
@@ -80,11 +98,20 @@ export class DevicePresence {
 
   /** The bridge is connected to the broker: from now on it hears everything. */
   connected(): void {
+    this.#connected = true;
+    this.#isUnmarked = false;
     this.#heard.listening();
+  }
+
+  /** Something that the bridge has published has come back to it, behind all that came before. */
+  echoed(topic: string): void {
+    this.#marker.received(topic);
   }
 
   /** It is not any more. What devices have said stands: brokers that die publish no last wills. */
   disconnected(): void {
+    this.#connected = false;
+    this.#marker.forget();
     this.#heard.deaf();
   }
 
@@ -109,6 +136,8 @@ export class DevicePresence {
     const given = session === undefined ? { online } : { online, session };
     const answer = await this.o.statuses.say(this.o.lease, device, given, online && !retained);
     if (this.o.signal.aborted) return;
+    // The one who holds the lease now gets it from the broker, too.
+    if (answer === undefined) throw new ConfabError("unavailable", "The bridge's term is over");
     this.#remember(device, said);
     this.#spoken?.add(device);
     this.#show(device, answer);
@@ -136,8 +165,6 @@ export class DevicePresence {
         for (const one of page) {
           if (!this.#spoken!.has(one.device)) this.#show(one.device, one);
         }
-    // The one who holds the lease now gets it from the broker, too.
-    if (answer === undefined) throw new ConfabError("unavailable", "The bridge's term is over");
         // They may have become stable while no bridge was there to say so.
         const stable = page.filter((one) => one.wasUnstable && one.unstableMs === 0);
         statuses.hint(stable.map(({ member }) => member));
@@ -149,6 +176,22 @@ export class DevicePresence {
       }
     }
     this.#spoken = undefined;
+  }
+
+  #mark(): void {
+    if (!this.#connected) return;
+    if (this.#isUnmarked) this.#heard.caughtUp((this.o.now ?? (() => performance.now()))());
+    else this.#marker.tick();
+  }
+
+  /** A broker with rights of its own, or with those of an older version. */
+  #unmarked(error: unknown): void {
+    if (!(error instanceof ConfabError) || error.code !== "forbidden" || this.#isUnmarked) return;
+    this.#isUnmarked = true;
+    this.o.log.warn(
+      "The broker does not let the bridge empty what devices leave there, or see what waits",
+      { error },
+    );
   }
 
   async #save(): Promise<void> {

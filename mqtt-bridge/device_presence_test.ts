@@ -11,7 +11,7 @@ import type { PresenceTimes } from "../lib/presence/mod.ts";
 import { openPostgres } from "../lib/database/postgres.ts";
 import type { MemberPresence } from "../lib/protocol.ts";
 import { chatNode } from "../testing/chat.ts";
-import type { Bridge } from "./bridge.ts";
+import type { Bridge, BridgeOptions } from "./bridge.ts";
 import { type BrokerKind, brokerKinds } from "../testing/mqtt_broker.ts";
 import type { TestDevice } from "../testing/mqtt_device.ts";
 import { MqttScene, topics } from "../testing/mqtt_scene.ts";
@@ -37,11 +37,12 @@ class PresenceScene implements AsyncDisposable {
     return scene;
   }
 
-  async bridge(): Promise<void> {
+  async bridge(changes: Partial<BridgeOptions> = {}): Promise<void> {
     this.active = await this.mqtt.bridge({
       statuses: deviceStatuses(this.chat, { shown: true }),
       presenceTimes: { heardMs: 50, dampMs: 0 },
       lease: { ttlMs: 1_000, renewMs: 100 },
+      ...changes,
     });
   }
 

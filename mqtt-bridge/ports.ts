@@ -203,12 +203,15 @@ export interface DeviceStatuses {
   /** Devices that are online or have been unstable, in the order of their ids after `after`. */
   online(after: PrincipalId | null, limit: number): Promise<OnlineDevice[]>;
   /**
-   * Stores when devices were heard while the lease holds; false: it does not. `listeningMs`: for so
-   * long everything was heard, up to now, and all of it is stored with this call.
+   * Stores when devices were heard while the lease holds; false: it does not. `listened`: from when
+   * to when, both so long ago, everything was heard; all of it is stored with this call.
    */
   saveHeard(
     lease: LeaseHold,
-    heard: { devices: { device: PrincipalId; agoMs: number }[]; listeningMs?: number },
+    heard: {
+      devices: { device: PrincipalId; agoMs: number }[];
+      listened?: { fromMs: number; toMs: number };
+    },
   ): Promise<boolean>;
 }
 

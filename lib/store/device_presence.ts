@@ -117,20 +117,20 @@ export async function readTraits(
 export interface HeardDevices {
   devices: { device: PrincipalId; agoMs: number }[];
   /**
-   * For how long there has been a listener without a break; absent: there is none, or more of what
-   * was heard follows with the next call.
+   * From when to when, so long before this call, everything was heard; absent: there is no listener,
+   * or more of what was heard follows with the next call.
    */
-  listeningMs?: number;
+  listened?: { fromMs: number; toMs: number };
 }
 
-/** What is heard while the statement is under way comes with the next; deadlines are shorter. */
+/** How late a statement may come to the database: ages are from before it. */
 const MARGIN_MS = 5_000;
 
 /** Stores when devices were heard, while the lease is held; false: it is not. */
 export async function saveHeard(
   db: Database,
   lease: LeaseKey,
-  { devices, listeningMs }: HeardDevices,
+  { devices, listened }: HeardDevices,
 ): Promise<boolean> {
   const rows = await db.query<{ held: boolean }>(
     `with lease as materialized (
@@ -156,8 +156,8 @@ export async function saveHeard(
       lease.term,
       devices.map(({ device }) => device),
       devices.map(({ agoMs }) => agoMs),
-      listeningMs ?? null,
-      MARGIN_MS,
+      listened?.fromMs ?? null,
+      (listened?.toMs ?? 0) + MARGIN_MS,
     ],
   );
   return rows[0]?.held === true;

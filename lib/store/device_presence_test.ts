@@ -160,7 +160,10 @@ Deno.test("when devices were heard is stored by the holder of the lease only", s
   const lastSeen = async () => (await s.status()).lastSeen?.getTime();
   const term = (await takeLease(s.db, "bridge:0", "me", 60_000))!;
   const lease = { name: "bridge:0", holder: "me", term };
-  const heard = (agoMs: number) => ({ devices: [{ device: s.id, agoMs }], listeningMs: 90_000 });
+  const heard = (agoMs: number) => ({
+    devices: [{ device: s.id, agoMs }],
+    listened: { fromMs: 90_000, toMs: 0 },
+  });
   assertEquals(await lastSeen(), undefined);
   assertEquals(await saveHeard(s.db, { ...lease, holder: "another" }, heard(0)), false);
   assertEquals(await lastSeen(), undefined);
@@ -177,9 +180,6 @@ Deno.test("when devices were heard is stored by the holder of the lease only", s
   assertEquals((await readTraits(s.db, [s.owner.id])).size, 0, "people are no devices");
 });
 
-Deno.test("an expectation is the owner's, and counts from when it is another", strict, async () => {
-  await using s = await deviceScene();
-  const stranger = await newPrincipal(s.db);
 Deno.test("what a device says is taken in the lease's term only", strict, async () => {
   await using s = await deviceScene();
   assertEquals(await s.birth(1), "born");
@@ -207,6 +207,9 @@ Deno.test("a bridge that waited past its term changes nothing", strict, async ()
   assertEquals([said, (await s.status()).online], [undefined, true]);
 });
 
+Deno.test("an expectation is the owner's, and counts from when it is another", strict, async () => {
+  await using s = await deviceScene();
+  const stranger = await newPrincipal(s.db);
   const since = async () =>
     (await s.db.query<{ at: Date }>("select expected_since as at from device_status"))[0]!.at;
   assertEquals(await expectDevice(s.db, s.id, stranger.id, 60), false);

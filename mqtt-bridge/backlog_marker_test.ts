@@ -1,0 +1,78 @@
+import { assertEquals } from "@std/assert";
+import { ConfabError } from "../lib/errors.ts";
+import { BacklogMarker } from "./backlog_marker.ts";
+import { Topics } from "./topics.ts";
+
+const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
+
+/** A marker, on a clock that stands still, and what it has sent. */
+function marking() {
+  const sent: string[] = [];
+  const caughtUp: number[] = [];
+  const refused: unknown[] = [];
+  const state = { now: 0, error: undefined as unknown };
+  const marker = new BacklogMarker({
+    topics: new Topics("confab/"),
+    publisher: {
+      publish: (topic) => {
+        sent.push(topic);
+        return state.error === undefined ? Promise.resolve() : Promise.reject(state.error);
+      },
+    },
+    caughtUp: (at) => caughtUp.push(at),
+    refused: (error) => refused.push(error),
+    now: () => state.now,
+  });
+  const pass = (ms: number) => {
+    state.now += ms;
+    marker.tick();
+  };
+  return { sent, caughtUp, refused, state, marker, pass };
+}
+
+Deno.test("a marker counts when the one after it is back", strict, () => {
+  const { sent, caughtUp, marker, pass } = marking();
+  pass(0);
+  pass(1_000);
+  assertEquals(sent.length, 1, "one at a time");
+  marker.received(sent[0]!);
+  assertEquals(caughtUp, []);
+  pass(1_000);
+  // A pause of a minute: what was sent before says nothing of it.
+  pass(60_000);
+  marker.received(sent[1]!);
+  assertEquals(caughtUp, [0]);
+  pass(0);
+  marker.received(sent.at(-1)!);
+  assertEquals(caughtUp, [0, 2_000]);
+  pass(1_000);
+  marker.received(sent.at(-1)!);
+  assertEquals(caughtUp, [0, 2_000, 62_000]);
+  marker.received(sent[0]!);
+  marker.received("something else");
+  assertEquals(caughtUp.length, 3);
+});
+
+Deno.test("a marker that is lost is followed by others, and the first that is back counts", () => {
+  const { sent, caughtUp, marker, pass } = marking();
+  for (let i = 0; i < 100; i++) pass(1_000);
+  assertEquals(sent.length, 7, "not many wait where all waits");
+  marker.received(sent[4]!);
+  marker.received(sent[3]!);
+  marker.received(sent[5]!);
+  assertEquals(caughtUp, [61_000]);
+  marker.forget();
+  marker.received(sent[6]!);
+  pass(0);
+  marker.received(sent.at(-1)!);
+  assertEquals(caughtUp.length, 1, "another connection begins anew");
+});
+
+Deno.test("a broker that refuses markers says so", strict, async () => {
+  const { refused, state, pass } = marking();
+  state.error = new ConfabError("forbidden");
+  pass(0);
+  await Promise.resolve();
+  await Promise.resolve();
+  assertEquals(refused, [state.error]);
+});
