@@ -1,9 +1,11 @@
 import { acknowledged } from "./checks/acknowledged.ts";
 import { answered } from "./checks/answered.ts";
+import { commands } from "./checks/commands.ts";
 import { authors } from "./checks/authors.ts";
 import { complete } from "./checks/complete.ts";
 import { content } from "./checks/content.ts";
 import { converged } from "./checks/converged.ts";
+import { desiredStates } from "./checks/desired_states.ts";
 import { deviceFeed } from "./checks/device_feed.ts";
 import { membershipKept } from "./checks/membership_kept.ts";
 import { numbers } from "./checks/numbers.ts";
@@ -17,6 +19,7 @@ import { removed } from "./checks/removed.ts";
 import { revoked } from "./checks/revoked.ts";
 import { indexRooms } from "./checks/room_index.ts";
 import { senderOrder } from "./checks/sender_order.ts";
+import { statesKept } from "./checks/states_kept.ts";
 import { type Work, workDone } from "./checks/work_done.ts";
 import type { History } from "./history.ts";
 import type { Check, Violation } from "./violation.ts";
@@ -33,6 +36,9 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   "sender order": senderOrder,
   "order": order,
   "device feed": deviceFeed,
+  "commands": commands,
+  "desired states": desiredStates,
+  "states kept": statesKept,
   "content": content,
   "complete": complete,
   "rebuilt": rebuilt,

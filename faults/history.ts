@@ -1,4 +1,6 @@
-import type { LogEntry, Message, PrincipalId, RoomId } from "../lib/protocol.ts";
+import type { DeviceState, LogEntry, Message, Metadata } from "../lib/protocol.ts";
+import type { PrincipalId, RoomId } from "../lib/protocol.ts";
+import type { DeviceRecords, FinalCommand } from "./history_devices.ts";
 import type { MeteringRecord } from "./history_metering.ts";
 
 /**
@@ -17,6 +19,7 @@ export interface History {
   readonly exits: readonly ExitRecord[];
   readonly presence: readonly PresenceRecord[];
   readonly metering: MeteringRecord;
+  readonly devices: DeviceRecords;
   readonly convergence: ConvergenceRecord | undefined;
   /** The state at the end, read through a healed node. */
   readonly final: readonly FinalRoom[];
@@ -45,6 +48,27 @@ export type WriteKind =
   | { type: "send"; clientId: string; text: string }
   | { type: "edit"; target: number; clientId: string; text: string }
   | { type: "delete"; target: number; clientId: string }
+  | {
+    type: "command";
+    clientId: string;
+    device: PrincipalId;
+    name: string;
+    args: Metadata;
+    timeoutSeconds: number;
+  }
+  | { type: "cancel"; command: string }
+  /** A device's answer; each repetition says something else, which begins with `says`. */
+  | { type: "answer"; clientId: string; command: string; ok: boolean; says: string }
+  | {
+    type: "desire";
+    clientId: string;
+    device: PrincipalId;
+    /** It changes a part. */
+    merge: boolean;
+    desired: Metadata;
+    /** The version that was seen. */
+    version?: number;
+  }
   | { type: "add"; principal: PrincipalId; role: string }
   | { type: "remove"; principal: PrincipalId };
 
@@ -62,9 +86,18 @@ export interface WriteRecord {
   /** How often it was sent. */
   tries: number;
   /** The proofs that came: HTTP 201/200, `ok`, MQTT receipts. All must agree. */
-  acks: { at: number; seq: number; duplicate: boolean }[];
+  acks: Acknowledgement[];
   /** Coded refusals that ended it, such as `not_a_member`; retryable ones are not recorded here. */
   refusal?: { at: number; code: string };
+}
+
+/** Its `seq` is 0 where the answer does not name that of the entry. */
+export interface Acknowledgement {
+  at: number;
+  seq: number;
+  duplicate: boolean;
+  /** The command that was made. */
+  command?: string;
 }
 
 /**
@@ -167,6 +200,8 @@ export interface FinalRoom {
   /** All messages, by their pages. */
   messages: Message[];
   members: { id: PrincipalId; role: string }[];
+  commands: FinalCommand[];
+  states: DeviceState[];
   /** Rows as the database holds them: every client id with its sender and seq. */
   stored: { sender: PrincipalId; clientId: string; seq: number }[];
 }

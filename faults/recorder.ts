@@ -14,6 +14,7 @@ import type {
   WriteKind,
   WriteRecord,
 } from "./history.ts";
+import type { DeviceRecords } from "./history_devices.ts";
 import type { MeteringRecord } from "./history_metering.ts";
 
 const MAX_PROBLEMS = 200;
@@ -35,6 +36,9 @@ export class Recorder {
   readonly exits: ExitRecord[] = [];
   readonly presence: PresenceRecord[] = [];
   readonly metering: MeteringRecord = { meters: [], metrics: [], looks: [] };
+  readonly devices: DeviceRecords = {
+    ...{ commands: [], desired: [], reports: [], looks: [], settled: [] },
+  };
   readonly final: FinalRoom[] = [];
   convergence: ConvergenceRecord | undefined;
   /** How often things happened that are no part of the history: refusals, closes, repeats. */
@@ -85,7 +89,7 @@ export class Recorder {
 
   history(): History {
     const { seed, principals, rooms, writes, deliveries, accessEnds, metering } = this;
-    const { faults, exits, presence, convergence, final } = this;
+    const { faults, exits, presence, devices, convergence, final } = this;
     return {
       seed,
       principals,
@@ -97,6 +101,7 @@ export class Recorder {
       exits,
       presence,
       metering,
+      devices,
       convergence,
       final,
     };

@@ -11,7 +11,8 @@ import { Workload, type WorkloadResult } from "./workload.ts";
 /** What a run of so many seconds must have done at least, to count. */
 function leastWork(seconds: number, classes: readonly string[]): Work {
   const acks = { ws: 8 * seconds, rest: 3 * seconds, mqtt: 1.5 * seconds };
-  return { acks, deliveries: 100 * seconds, classes };
+  const kinds = { command: seconds, answer: 0.4 * seconds, desire: 0.75 * seconds };
+  return { acks, kinds, deliveries: 100 * seconds, classes };
 }
 
 /** How a run is made. */

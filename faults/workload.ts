@@ -92,8 +92,9 @@ export class Workload implements AsyncDisposable {
         disableAfterMs: options.disableAfterMs ?? random.between(4000, 10_000),
         removeEveryMs: options.removeEveryMs ?? 4000,
       });
-      const pace = new Pace(cast, writesPerSecond, (principal) => access.gone.has(principal));
-      const parts = workloadParts(cast, world);
+      const gone = (principal: PrincipalId) => access.gone.has(principal);
+      const pace = new Pace(cast, writesPerSecond, gone);
+      const parts = workloadParts(cast, world, gone);
       return new Workload(recorder, world, cast, access, pace, parts, random.fork(), end);
     } catch (error) {
       end.abort();

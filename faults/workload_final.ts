@@ -1,6 +1,8 @@
-import type { LogEntry, Member, Message, PrincipalId, RoomId } from "../lib/protocol.ts";
+import type { DeviceState, LogEntry, Member, Message } from "../lib/protocol.ts";
+import type { PrincipalId, RoomId } from "../lib/protocol.ts";
 import { reached } from "./clients/waiting.ts";
 import type { ConvergenceRecord, FinalRoom } from "./history.ts";
+import type { FinalCommand } from "./history_devices.ts";
 import type { World } from "./world.ts";
 import type { Cast } from "./workload_cast.ts";
 
@@ -75,15 +77,10 @@ export async function finalRoom(
     messages.push(...page.messages as Message[]);
     more = page.hasMore;
   }
-  const members: FinalRoom["members"] = [];
-  for (let next: string | null = ""; next !== null;) {
-    const query: string = next === "" ? "" : `&next=${encodeURIComponent(next)}`;
-    const page = await cast.call("GET", `${path}/members?limit=${PAGE}${query}`);
-    for (const { principal, role } of page.items as Member[]) {
-      members.push({ id: principal.id, role });
-    }
-    next = page.next;
-  }
+  const members = (await listed<Member>(cast, `${path}/members?limit=${PAGE}`))
+    .map(({ principal, role }) => ({ id: principal.id, role }));
+  const commands = await listed<FinalCommand>(cast, `${path}/commands?limit=${PAGE}`);
+  const states = await listed<DeviceState>(cast, `${path}/devices?limit=50`);
   const rows = await store.query<{ sender: string; client_id: string; seq: number | string }>(
     `select actor_id as sender, client_id, seq from entries
      where room_id = $1 and client_id is not null order by seq`,
@@ -94,5 +91,17 @@ export async function finalRoom(
     clientId: client_id,
     seq: Number(seq),
   }));
-  return { room, epoch, head, log, messages, members, stored };
+  return { room, epoch, head, log, messages, members, commands, states, stored };
+}
+
+/** All items of a list, by its pages. */
+export async function listed<Item>(cast: Pick<Cast, "call">, path: string): Promise<Item[]> {
+  const items: Item[] = [];
+  for (let next: string | null = ""; next !== null;) {
+    const query: string = next === "" ? "" : `&next=${encodeURIComponent(next)}`;
+    const page = await cast.call("GET", `${path}${query}`);
+    items.push(...page.items as Item[]);
+    next = page.next;
+  }
+  return items;
 }

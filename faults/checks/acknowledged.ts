@@ -21,7 +21,7 @@ export const acknowledged: Check = (history, rooms) => {
 function wrongAcks({ acks, via, what }: WriteRecord): string | undefined {
   const told = acks.filter(({ seq }) => seq > 0);
   const seqs = new Set(told.map(({ seq }) => seq));
-  if (via === "rest" && what.type !== "send") return;
+  if (via === "rest" && what.type !== "send" && what.type !== "command") return;
   if (seqs.size > 1 && "clientId" in what) {
     return `One ${what.type} was acknowledged at several seqs: ${[...seqs].join(", ")}`;
   }

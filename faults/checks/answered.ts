@@ -3,8 +3,9 @@ import type { Check, Violation } from "../violation.ts";
 
 /**
  * P11: every wish has an answer by the end, since its client repeats it until there is one; and a
- * refusal has a reason that the run knows: the sender's membership, access or role changed, or the
- * message was deleted. Wishes of people whose access ended are left open.
+ * refusal has a reason that the run knows: the sender's membership, access or role changed, or that
+ * of the device it is for, or the message was deleted. Wishes of people whose access ended are left
+ * open. That a command has ended, or a version was overtaken, is for other checks to judge.
  */
 export const answered: Check = (history) => {
   const violations: Violation[] = [];
@@ -26,6 +27,7 @@ export const answered: Check = (history) => {
   return violations;
 };
 
+const OVERTAKEN = new Set(["command_settled", "version_conflict"]);
 const GONE = new Set(["not_found", "not_a_member", "forbidden", "read_only"]);
 
 function isExplained(
@@ -36,7 +38,10 @@ function isExplained(
 ): boolean {
   const about = "target" in what && deletions.has(`${room} ${what.target}`);
   if (code === "message_deleted" || (code === "not_found" && about)) return about;
-  return GONE.has(code) && (changes.get(`${room} ${actor}`) ?? Infinity) <= at;
+  if (OVERTAKEN.has(code)) return true;
+  const concerned = "device" in what ? [actor, what.device] : [actor];
+  return GONE.has(code) &&
+    concerned.some((one) => (changes.get(`${room} ${one}`) ?? Infinity) <= at);
 }
 
 /** When somebody first began to change a membership, by room and principal. */

@@ -68,6 +68,8 @@ class Story {
       case "remove":
         this.members.delete(what.principal);
         return { type: "member.removed", principal: person(what.principal) };
+      default:
+        throw new TypeError(`The sample does not ${what.type}`);
     }
   }
 }
@@ -145,6 +147,7 @@ export function sampleHistory(): History {
       },
     ],
     metering: { meters: [], metrics: [], looks: [] },
+    devices: { commands: [], desired: [], reports: [], looks: [], settled: [] },
     convergence: {
       ...{ healedAt: 1400, lastAckAt: 1420 },
       reached: [{ client: "ada-ws", room: ROOM, at: 1430 }],
@@ -153,7 +156,7 @@ export function sampleHistory(): History {
       ...{ room: ROOM, epoch: EPOCH, head: log.length, log },
       messages: [...story.messages.values()],
       members: [...story.members].map(([id, role]) => ({ id, role })),
-      stored: story.stored,
+      ...{ commands: [], states: [], stored: story.stored },
     }],
   } satisfies History;
 }

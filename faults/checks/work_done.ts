@@ -1,10 +1,12 @@
-import type { History, Via } from "../history.ts";
+import type { History, Via, WriteKind } from "../history.ts";
 import type { Violation } from "../violation.ts";
 
 /** What a run must have done so that its silence means something. */
 export interface Work {
   /** Acknowledged writes by the way they went. */
   acks: Partial<Record<Via, number>>;
+  /** Acknowledged writes of some kinds. */
+  kinds?: Partial<Record<WriteKind["type"], number>>;
   /** Entries that readers were given. */
   deliveries: number;
   /** Fault classes that must have been in force, with evidence. */
@@ -19,6 +21,12 @@ export function workDone(history: History, least: Work): Violation[] {
   for (const [via, count] of Object.entries(least.acks)) {
     const done = history.writes.filter((w) => w.via === via && w.acks.length > 0).length;
     if (done < count) add(`Only ${done} of ${count} writes over ${via} were acknowledged`, { via });
+  }
+  for (const [kind, count] of Object.entries(least.kinds ?? {})) {
+    const done = history.writes.filter((w) => w.what.type === kind && w.acks.length > 0).length;
+    if (done < count) {
+      add(`Only ${done} of ${count} of the kind ${kind} were acknowledged`, { kind });
+    }
   }
   const given = history.deliveries.reduce((sum, { entries }) => sum + entries.length, 0);
   if (given < least.deliveries) {

@@ -14,6 +14,8 @@ export interface DeviceVoice {
   readonly random: Random;
   /** With QoS 1; nothing when there is no connection. */
   publish(topic: string, payload: string, retain?: boolean): void;
+  /** Again: the broker gives what it keeps once more. */
+  subscribe(filter: string): void;
 }
 
 /** Something that a device does beside sending messages and following rooms. */
@@ -24,7 +26,7 @@ export interface DevicePart {
   connected(): void;
   closed(): void;
   /** Takes a message before the device does; true: it was for this part only. */
-  take(topic: string, payload: string): boolean;
+  take(topic: string, payload: string, retained: boolean): boolean;
   /** Called ten times a second while the device is connected. */
   tick(): void;
 }

@@ -76,6 +76,9 @@ export class MqttDevice implements Writer {
         publish: (topic, payload, retain) => {
           if (this.connected) this.#publish(topic, payload, retain);
         },
+        subscribe: (filter) => {
+          if (this.connected) this.#client.subscribe(filter, { qos: 1 }, () => {});
+        },
       })
     );
     this.#client = mqtt.connect(`mqtt://${access.host}:${access.port}`, {
@@ -174,12 +177,14 @@ export class MqttDevice implements Writer {
       for (const part of this.#parts) part.closed();
     });
     client.on("error", (error) => recorder.count(`mqtt error ${codeOf(error)}`));
-    client.on("message", (topic, payload) => this.#take(topic, payload.toString()));
+    client.on("message", (topic, payload, { retain }) => {
+      const text = payload.toString();
+      if (!this.#parts.some((part) => part.take(topic, text, retain))) this.#take(topic, text);
+    });
   }
 
   #take(topic: string, payload: string): void {
     const { topics } = this.#options.access;
-    for (const part of this.#parts) if (part.take(topic, payload)) return;
     if (topic === topics.receipts) {
       this.#outbox.receipt(JSON.parse(payload));
       return this.#pump();

@@ -1,11 +1,11 @@
 import type { PrincipalId, RoomId } from "../../lib/protocol.ts";
-import type { WriteKind, WriteRecord } from "../history.ts";
+import type { Acknowledgement, WriteKind, WriteRecord } from "../history.ts";
 import { type Answer, verdict } from "./api.ts";
 import type { Writer } from "./client.ts";
 import type { ReaderContext } from "./pages.ts";
 import { againMs, wait } from "./waiting.ts";
 
-const ALL = ["send", "edit", "delete", "add", "remove"] as const;
+const ALL = ["send", "edit", "delete", "add", "remove", "command", "cancel", "desire"] as const;
 
 /** How a writer over REST behaves. */
 export interface RestWriterOptions extends ReaderContext {
@@ -44,19 +44,38 @@ function callOf(room: RoomId, what: WriteKind): Call {
       };
     case "remove":
       return { method: "DELETE", path: `/v1/rooms/${room}/members/${what.principal}` };
+    case "command": {
+      const { type: _, device, ...body } = what;
+      return { method: "POST", path: `/v1/rooms/${room}/devices/${device}/commands`, body };
+    }
+    case "cancel":
+      return { method: "POST", path: `/v1/rooms/${room}/commands/${what.command}/cancel` };
+    case "desire": {
+      const { type: _, device, merge, ...body } = what;
+      const path = `/v1/rooms/${room}/devices/${device}/state`;
+      return { method: merge ? "PATCH" : "PUT", path, body };
+    }
+    case "answer":
+      throw new TypeError("Only a device can answer");
   }
 }
 
 /**
  * What an answer proves. Its seq is 0 where the answer does not name that of the entry: removals,
- * repeated changes, additions of somebody who was there.
+ * repeated changes, additions of somebody who was there, commands that were taken back. A state is
+ * answered as it is a moment later: its seq may be that of a later wish.
  */
-function proofOf(what: WriteKind, { status, body }: Answer): { seq: number; duplicate: boolean } {
+function proofOf(what: WriteKind, { status, body }: Answer): Omit<Acknowledgement, "at"> {
   if (what.type === "remove") return { seq: 0, duplicate: false };
   if (what.type === "add") {
     return { seq: status === 201 ? body.member.joinedSeq : 0, duplicate: status !== 201 };
   }
+  if (what.type === "desire") {
+    return { seq: body.duplicate ? 0 : body.state.desiredVersion, duplicate: body.duplicate };
+  }
   const { message, duplicate } = body;
+  if (what.type === "cancel") return { seq: 0, duplicate };
+  if (what.type === "command") return { seq: message.seq, duplicate, command: message.command.id };
   if (what.type === "send") return { seq: message.seq, duplicate };
   return { seq: duplicate ? 0 : message.updatedSeq, duplicate };
 }

@@ -1,0 +1,184 @@
+import type { DeviceState, Metadata, PrincipalId } from "../lib/protocol.ts";
+import { get } from "./clients/pages.ts";
+import { BEYOND } from "./clients/state_duty.ts";
+import { wait } from "./clients/waiting.ts";
+import type { StateSettledRecord } from "./history_devices.ts";
+import { wrongState } from "./checks/states_kept.ts";
+import { type Ask, Askers } from "./workload_askers.ts";
+import type { Cast } from "./workload_cast.ts";
+import { listed } from "./workload_final.ts";
+import type { WorkloadPart } from "./workload_part.ts";
+
+const PER_SECOND = 3;
+const AGAIN_MS = 250;
+/** How long what devices and broker say is looked at until it is right. */
+const LOOK_MS = 10_000;
+
+/**
+ * People wish for states of devices: whole ones, parts of them, and such that hold only for the
+ * version that they saw, two people at once among these.
+ */
+export class Wishes implements WorkloadPart {
+  readonly #askers: Askers;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  readonly #asking = new Set<Promise<void>>();
+  #paused = false;
+  #number = 0;
+
+  /** `gone` says whose access has ended. */
+  constructor(
+    private readonly cast: Cast,
+    private readonly gone: (principal: PrincipalId) => boolean,
+  ) {
+    this.#askers = new Askers(cast, "wishes");
+    this.#running = this.#run();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async settled(deadlineMs: number): Promise<boolean> {
+    const { signal } = this.cast.context;
+    const end = performance.now() + deadlineMs;
+    while (this.#askers.backlog > 0 || this.#asking.size > 0) {
+      if (signal.aborted || performance.now() > end) return false;
+      await wait(AGAIN_MS, signal);
+    }
+    return true;
+  }
+
+  /** Compares, until all agree or the time is over; the last look at each state is recorded. */
+  async look(): Promise<void> {
+    const { rooms, context: { recorder, signal } } = this.cast;
+    await this.#askers.stop();
+    const from = recorder.now();
+    for (;;) {
+      const records: StateSettledRecord[] = [];
+      let right = true;
+      for (const { id } of rooms) {
+        for (
+          const state of await listed<DeviceState>(this.cast, `/v1/rooms/${id}/devices?limit=50`)
+        ) {
+          if (this.gone(state.device.id)) continue;
+          const { record, fresh } = this.#settled(id, state, from);
+          records.push(record);
+          right &&= fresh && wrongState(record) === undefined;
+        }
+      }
+      recorder.devices.settled = records;
+      if (right || recorder.now() > from + LOOK_MS || signal.aborted) return;
+      await wait(AGAIN_MS, signal);
+    }
+  }
+
+  /** What is known of one state now; `fresh`: the broker was asked since `from`. */
+  #settled(room: string, state: DeviceState, from: number) {
+    const { recorder } = this.cast.context;
+    const { desired, reports } = recorder.devices;
+    const { id: device } = state.device;
+    const own = (one: { device: string; room: string }) =>
+      one.device === device && one.room === room;
+    const shown = desired.findLast(own);
+    const asked = desired.findLast((one) => own(one) && one.retained)?.at ?? 0;
+    const said = reports.findLast(own)?.reported;
+    const record: StateSettledRecord = {
+      ...{ device, room, at: recorder.now(), state },
+      ...(shown?.given === undefined ? {} : { kept: shown.given }),
+      ...(said === undefined ? {} : { said }),
+    };
+    // Nothing is given where nothing is kept.
+    return { record, fresh: state.desired === undefined || asked > from };
+  }
+
+  async #run(): Promise<void> {
+    const signal = AbortSignal.any([this.cast.context.signal, this.#stop.signal]);
+    for (; !signal.aborted; await wait(1000 / PER_SECOND, signal)) {
+      if (!this.#paused) this.#wish();
+    }
+  }
+
+  #wish(): void {
+    const ask = this.#askers.pick();
+    if (ask === undefined || this.gone(ask.device)) return;
+    const dice = this.cast.context.random.next();
+    if (dice < 0.4) this.#change(ask);
+    else if (dice < 0.6) this.#desire(ask, false, this.#whole(ask));
+    else if (dice < 0.85) this.#keep(this.#compareAndSet(ask));
+    else {
+      const other = this.#askers.other(ask);
+      if (other !== undefined) this.#keep(this.#duel(ask, other));
+    }
+  }
+
+  #keep(work: Promise<void>): void {
+    const running = work.finally(() => this.#asking.delete(running));
+    this.#asking.add(running);
+  }
+
+  /** A part, without a version: it counts whatever others change meanwhile. */
+  #change(ask: Ask): void {
+    const number = ++this.#number;
+    const { random } = this.cast.context;
+    const patch: Metadata = { [ask.writer.name]: number };
+    const dice = random.next();
+    if (dice < 0.2) patch.limits = { high: number };
+    else if (dice < 0.3) patch.limits = null;
+    else if (dice < 0.4) patch[BEYOND] = number;
+    this.#desire(ask, true, patch);
+  }
+
+  #whole({ writer: { name } }: Ask): Metadata {
+    const number = ++this.#number;
+    return { whole: number, by: name, limits: { low: number, high: 2 * number } };
+  }
+
+  #desire(ask: Ask, merge: boolean, desired: Metadata, version?: number) {
+    const { room, device, writer } = ask;
+    const clientId = this.#askers.clientId(writer);
+    const what = { type: "desire", clientId, device, merge, desired } as const;
+    return writer.written(room, { ...what, ...(version === undefined ? {} : { version }) });
+  }
+
+  async #compareAndSet(ask: Ask): Promise<void> {
+    const version = await this.#read(ask);
+    if (version === undefined) return;
+    const merge = this.cast.context.random.next() < 0.5;
+    const desired = merge ? { [ask.writer.name]: ++this.#number } : this.#whole(ask);
+    await this.#desire(ask, merge, desired, version);
+  }
+
+  /** Both saw the same version: at most one of them may have their way. */
+  async #duel(one: Ask, other: Ask): Promise<void> {
+    const version = await this.#read(one);
+    if (version === undefined) return;
+    await Promise.all(
+      [one, other].map((ask) => this.#desire(ask, false, this.#whole(ask), version)),
+    );
+  }
+
+  /** The version that somebody sees; undefined when they see none. */
+  async #read({ room, device, account }: Ask): Promise<number | undefined> {
+    const { recorder } = this.cast.context;
+    const askedAt = recorder.now();
+    const path = `/v1/rooms/${room}/devices/${device}/state`;
+    const { code, body } = await get({ ...this.cast.context, account }, path);
+    if (code !== "") {
+      recorder.count(`rest state ${code}`);
+      return undefined;
+    }
+    const state = body as DeviceState;
+    recorder.devices.looks.push({ room, askedAt, at: recorder.now(), state });
+    return state.desiredVersion;
+  }
+}
