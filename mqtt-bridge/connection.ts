@@ -217,6 +217,9 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
     connectTimeout: options.deadlineMs ?? 10_000,
     manualConnect: true,
     timerVariant: "native",
+    // A timer set anew for every packet costs more than a ping too many.
+    reschedulePings: false,
+    log: () => {},
     properties: {
       sessionExpiryInterval: SESSION_SECONDS,
       receiveMaximum: options.window ?? 2048,

@@ -5,6 +5,7 @@ import type { RoomId, SendOk } from "../lib/protocol.ts";
 import type { DataChecks } from "./data_checks.ts";
 import type { Delivery } from "./delivery.ts";
 import type { KnownDevices } from "./known_devices.ts";
+import { Gathering } from "./gathering.ts";
 import { isInternal, mayPass } from "./passing.ts";
 import type { DeviceMessage } from "./payload.ts";
 import type { BridgeActions } from "./ports.ts";
@@ -31,14 +32,17 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+const GATHER_MS = 4;
 const GROUP = { count: 256, bytes: 1024 * 1024 };
 
 /**
  * Stores what devices send. One device's messages to one room are stored in the order of the calls,
  * also through retries: while one group of them commits, the next gathers, and what must be tried
- * again goes before it. Everything else runs side by side.
+ * again goes before it. Everything else runs side by side, but starts together with what comes within
+ * the same few milliseconds.
  */
 export class OrderedSends {
+  readonly #gathering = new Gathering(GATHER_MS);
   readonly #queues = new Map<string, Waiting[]>();
 
   constructor(private readonly o: OrderedSendsOptions) {}
@@ -64,9 +68,8 @@ export class OrderedSends {
 
   async #run(key: string, device: string, room: RoomId, queue: Waiting[]): Promise<void> {
     const { log, signal } = this.o;
-    // What came in the same turn of the event loop goes together.
-    await Promise.resolve();
     while (queue.length > 0 && !signal.aborted) {
+      await this.#gathering.turn();
       const group = queue.splice(0, groupSize(queue));
       const again = await this.#attempt(device, room, group);
       const [first] = again;

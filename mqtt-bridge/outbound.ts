@@ -4,6 +4,7 @@ import type { PrincipalId, RoomId } from "../lib/protocol.ts";
 import type { Desired } from "./desired.ts";
 import { Heads } from "./heads.ts";
 import type { Leftovers } from "./leftovers.ts";
+import { LiveEntries } from "./live_entries.ts";
 import type { OpenCommands } from "./open_commands.ts";
 import { OutboundRoom } from "./outbound_room.ts";
 import type { BridgeRoom, BridgeStore, LeaseHold, Publisher, WatchRoom } from "./ports.ts";
@@ -39,13 +40,17 @@ const SOON_MS = 50;
  */
 export class Outbound {
   readonly #rooms = new Map<RoomId, OutboundRoom>();
+  readonly #live = new LiveEntries();
   readonly #delivery: RoomDelivery;
   readonly #heads: Heads;
   #epoch: string | undefined;
   #hurry: () => void = () => {};
 
   constructor(private readonly o: OutboundOptions) {
-    this.#delivery = new RoomDelivery(o, (room) => this.#heads.changed(room));
+    this.#delivery = new RoomDelivery(
+      { ...o, live: this.#live },
+      (room) => this.#heads.changed(room),
+    );
     this.#heads = new Heads(this.#rooms, (device, room) => this.#delivery.head(device, room));
   }
 
@@ -69,11 +74,13 @@ export class Outbound {
 
   /** Rooms or members may have changed. */
   refreshSoon(): void {
+    this.#live.clear();
     this.#hurry();
   }
 
   /** The connection to the broker is new: go on, and show every head again. */
   connected(): void {
+    this.#live.clear();
     this.#delivery.wake();
     for (const room of this.#rooms.values()) {
       this.#heads.changed(room);
@@ -173,7 +180,13 @@ export class Outbound {
     room.cursor = row.cursor ?? (row.firstJoined ?? row.head + 1) - 1;
     if (row.cursor !== undefined && row.cursor > row.head) room.cursor = row.head;
     this.#rooms.set(room.id, room);
-    this.o.watch?.(room.id, (head) => this.notice(room.id, head)).then((unwatch) => {
+    this.o.watch?.(room.id, {
+      entries: (entries) => {
+        this.#live.add(room.id, entries);
+        this.notice(room.id, entries.at(-1)?.seq ?? 0);
+      },
+      head: (seq) => this.notice(room.id, seq),
+    }).then((unwatch) => {
       if (this.#rooms.get(room.id) === room && !this.o.signal.aborted) room.unwatch = unwatch;
       else unwatch();
     }, (error) => this.o.log.warn("A room is found by the beacon only", { error }));
@@ -185,6 +198,7 @@ export class Outbound {
   #drop(room: OutboundRoom): void {
     room.dropped = true;
     this.#rooms.delete(room.id);
+    this.#live.drop(room.id);
     room.unwatch?.();
   }
 

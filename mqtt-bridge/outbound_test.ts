@@ -5,7 +5,7 @@ import type { LogEntry } from "../lib/protocol.ts";
 import { range } from "../testing/subscriber.ts";
 import { until } from "../testing/until.ts";
 import { Outbound } from "./outbound.ts";
-import type { BridgeStore, ReadEntry } from "./ports.ts";
+import type { BridgeStore, LogWatcher, ReadEntry } from "./ports.ts";
 import { Topics } from "./topics.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
@@ -27,6 +27,12 @@ function entry(seq: number): ReadEntry {
   return { room, epoch: "e", seq, event, readAt: new Date() };
 }
 
+function created(seq: number): LogEntry {
+  const { event: { actor, at }, ...rest } = entry(seq);
+  const message = { room, seq, sender: actor, at, text: "t", attachments: [], updatedSeq: seq };
+  return { ...rest, event: { type: "message.created", actor, at, message } };
+}
+
 /** One room with devices in it, whose broker answers when the test says so. */
 function fixture(count: number, answered = Promise.resolve()) {
   const devices = Array.from({ length: count }, () => newId());
@@ -34,7 +40,8 @@ function fixture(count: number, answered = Promise.resolve()) {
   const log = { head: 0 };
   const waiting = new Set<Publish>();
   const saved: number[] = [];
-  const reading = { asked: 0 };
+  const reading = { asked: 0, pages: 0 };
+  const watched = Promise.withResolvers<LogWatcher>();
   const store = {
     rooms: () =>
       Promise.resolve({ epoch: "e", rooms: [{ room, head: log.head, cursor: 0, firstJoined: 1 }] }),
@@ -44,8 +51,10 @@ function fixture(count: number, answered = Promise.resolve()) {
       await answered;
       return found;
     },
-    entries: (_room: string, after: number, limit: number) =>
-      Promise.resolve(range(after + 1, Math.min(log.head, after + limit)).map(entry)),
+    entries: (_room: string, after: number, limit: number) => {
+      reading.pages++;
+      return Promise.resolve(range(after + 1, Math.min(log.head, after + limit)).map(entry));
+    },
     saveCursors: (_lease: unknown, cursors: ReadonlyMap<string, number>) => {
       saved.push(...cursors.values());
       return Promise.resolve(true);
@@ -69,13 +78,18 @@ function fixture(count: number, answered = Promise.resolve()) {
     desired: { publish: () => Promise.resolve(), showAll: () => {} },
     lease: { name: "l", holder: "h", term: 1 },
     log: createLog("silent"),
+    watch: (_, watcher) => {
+      watched.resolve(watcher);
+      return Promise.resolve(() => {});
+    },
     beaconSeconds: 60,
     signal: stop.signal,
     onDeposed: () => {},
   });
   const running = outbound.run();
   return {
-    ...{ devices, waiting, saved, reading, outbound },
+    ...{ devices, waiting, saved, reading, outbound, watched: watched.promise },
+    log,
     reach: (head: number) => outbound.notice(room, log.head = head),
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -126,6 +140,47 @@ Deno.test("no head waits for a device whose access has ended", strict, async () 
   settle();
   assertEquals(heads.at(-1), "");
 });
+
+Deno.test(
+  "entries that were told of are not read, unless they must be repeated",
+  strict,
+  async () => {
+    await using f = fixture(1);
+    const watcher = await f.watched;
+    const delivered: number[] = [];
+    const settle = (refuse = 0) => {
+      for (const publish of [...f.waiting]) {
+        const { retain, payload, answer, fail } = publish;
+        const { seq } = JSON.parse(payload);
+        if (!retain && seq === refuse) {
+          f.waiting.delete(publish);
+          fail(new Error("The connection is over"));
+        } else {
+          if (!retain) delivered.push(seq);
+          answer();
+        }
+      }
+    };
+    const untilStored = (head: number) =>
+      until(`the cursor is stored at ${head}`, () => {
+        settle();
+        return f.saved.at(-1) === head;
+      });
+    watcher.entries([1, 2, 3].map(created));
+    await untilStored(3);
+    assertEquals([delivered, f.reading.pages], [[1, 2, 3], 0]);
+    f.reach(4);
+    await untilStored(4);
+    assertEquals(f.reading.pages, 1);
+    delivered.length = 0;
+    watcher.entries([created(5)]);
+    await until("it is on its way", () => [...f.waiting].some(({ retain }) => !retain));
+    f.log.head = 5;
+    settle(5);
+    await untilStored(5);
+    assertEquals([delivered, f.reading.pages], [[5], 2]);
+  },
+);
 
 Deno.test("a broker that takes no heads does not keep the cursors back", strict, async () => {
   await using f = fixture(1);

@@ -215,8 +215,16 @@ export interface DeviceStatuses {
   ): Promise<boolean>;
 }
 
-/** Calls `onHead` when `room` may have entries up to `head`, until the result is called. */
-export type WatchRoom = (room: RoomId, onHead: (head: number) => void) => Promise<() => void>;
+/** Told of a room's log as it grows: at most once, in no promised order, perhaps not at all. */
+export interface LogWatcher {
+  /** Entries that were committed just now. */
+  entries(entries: LogEntry[]): void;
+  /** There may be entries up to `seq`. */
+  head(seq: number): void;
+}
+
+/** Tells `watcher` of a room's log until the result is called. */
+export type WatchRoom = (room: RoomId, watcher: LogWatcher) => Promise<() => void>;
 
 /**
  * Keeps a broker's credentials equal to the devices table. Calls may be repeated, and may overlap:

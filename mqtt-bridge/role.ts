@@ -121,14 +121,11 @@ function provisioningOf(
 }
 
 /** Hears of new entries over the bus. */
-function watchOn(bus: Bus): WatchRoom {
-  return (room, onHead) =>
+export function watchOn(bus: Bus): WatchRoom {
+  return (room, watcher) =>
     bus.serve(room, {
-      entries: (entries) => {
-        const last = entries.at(-1);
-        if (last !== undefined) onHead(last.seq);
-      },
-      head: onHead,
+      entries: (entries) => watcher.entries(entries),
+      head: (seq) => watcher.head(seq),
       signal: () => {},
     });
 }

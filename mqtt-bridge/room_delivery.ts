@@ -6,6 +6,7 @@ import { addressedBy } from "./addressed.ts";
 import { Budget } from "./budget.ts";
 import type { Desired } from "./desired.ts";
 import type { Leftovers } from "./leftovers.ts";
+import type { LiveEntries } from "./live_entries.ts";
 import type { OpenCommands } from "./open_commands.ts";
 import type { OutboundRoom } from "./outbound_room.ts";
 import type { BridgeStore, Publisher, PublishOptions, ReadEntry } from "./ports.ts";
@@ -17,6 +18,8 @@ export interface RoomDeliveryOptions {
   store: Pick<BridgeStore, "devicesAt" | "entries">;
   publisher: Publisher;
   desired: Pick<Desired, "publish">;
+  /** What needs not be read. */
+  live: LiveEntries;
   /** Publishes commands of devices that have come. */
   commands?: Pick<OpenCommands, "takes">;
   /** Empties what a device reported to a room that it has left. */
@@ -114,7 +117,7 @@ export class RoomDelivery {
   }
 
   async #deliverPage(room: OutboundRoom): Promise<void> {
-    const entries = await this.o.store.entries(room.id, room.cursor, PAGE);
+    const entries = await this.#page(room);
     const cameAt = performance.now();
     const last = entries.at(-1);
     if (last === undefined) {
@@ -128,6 +131,11 @@ export class RoomDelivery {
     room.cursor = last.seq;
     room.epoch = last.epoch;
     this.onMoved(room);
+  }
+
+  #page({ id, cursor, epoch }: OutboundRoom): ReadEntry[] | Promise<ReadEntry[]> {
+    const live = this.o.live.take(id, cursor, { epoch, limit: PAGE });
+    return live.length > 0 ? live : this.o.store.entries(id, cursor, PAGE);
   }
 
   /**

@@ -3,6 +3,7 @@ import { newId } from "../lib/ids.ts";
 import { createLog } from "../lib/log.ts";
 import type { MessageCommand } from "../lib/protocol.ts";
 import { until } from "../testing/until.ts";
+import { LiveEntries } from "./live_entries.ts";
 import { OutboundRoom } from "./outbound_room.ts";
 import type { ReadEntry } from "./ports.ts";
 import { RoomDelivery } from "./room_delivery.ts";
@@ -40,6 +41,7 @@ async function published(isTaken: boolean, entry = commanding(1)): Promise<strin
         return Promise.resolve();
       },
     },
+    live: new LiveEntries(),
     desired: { publish: () => Promise.resolve() },
     commands: {
       takes: (device) => {

@@ -15,6 +15,7 @@ import { newId } from "../lib/ids.ts";
 import { createLog } from "../lib/log.ts";
 import type { LogEntry } from "../lib/protocol.ts";
 import { type Bridge, type BridgeOptions, startBridge } from "../mqtt-bridge/bridge.ts";
+import { watchOn } from "../mqtt-bridge/role.ts";
 import { Topics } from "../mqtt-bridge/topics.ts";
 import { type ChatScene, chatScene, newDevice, newPrincipal } from "./chat.ts";
 import { checkDeviceMessage } from "./documented_frames.ts";
@@ -78,12 +79,7 @@ export class MqttScene implements AsyncDisposable {
         rate: { perSecond: 10_000, burst: 10_000 },
         everyMs: 50,
       },
-      watch: (room, onHead) =>
-        chat.bus.serve(room, {
-          entries: (entries) => onHead(entries.at(-1)!.seq),
-          head: onHead,
-          signal: () => {},
-        }),
+      watch: watchOn(chat.bus),
       ...changes,
     });
     const first = this.#bridges.length === 0;
