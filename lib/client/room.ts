@@ -265,7 +265,7 @@ export class Room extends Emitter<RoomEvents> {
     else if ("message" in event) {
       if (this.timeline.change(entry.seq, event.message)) this.emit("change", event.message);
     } else if (event.type === "device.state") this.emit("desired", event);
-    else if (event.type.startsWith("member.")) this.emit("member", event);
+    else if ("member" in event || "principal" in event) this.emit("member", event);
     this.outbox.seen(entry.seq);
     this.emit("entry", entry);
   }
