@@ -8,6 +8,8 @@ export interface StateAccess {
   read(): Promise<DeviceState>;
   /** Rejects with `version_conflict` when there is another version by now. */
   put(desired: Metadata, version: number): Promise<DeviceState>;
+  /** The same with a merge patch (RFC 7386): what it does not name stays, and null removes. */
+  patch(patch: Metadata, version: number): Promise<DeviceState>;
 }
 
 /** Edits the desired state as JSON; somebody else's change meanwhile is shown first. */
@@ -24,7 +26,17 @@ export function desiredEditor(
     "aria-label": "Desired state as JSON",
     "data-testid": "desired-json",
   });
-  text.value = pretty(state.desired ?? {});
+  const whole = pretty(state.desired ?? {});
+  text.value = whole;
+  const partly = element("input", {
+    type: "checkbox",
+    "data-testid": "desired-patch",
+    onchange: () => {
+      // What was typed stays; what was not is what one begins with
+      const [before, after] = partly.checked ? [whole, "{}"] : ["{}", whole];
+      if (text.value === before) text.value = after;
+    },
+  });
   const problem = element("p", { class: "problem", role: "alert", "data-testid": "state-problem" });
   const theirs = element("div", { class: "stack" });
   const save = element("button", {
@@ -43,7 +55,11 @@ export function desiredEditor(
         { class: "json", tabindex: 0, "data-testid": "state-conflict" },
         pretty(present.desired ?? {}),
       ),
-      element("p", { class: "muted" }, "Save again to put yours in its place."),
+      element(
+        "p",
+        { class: "muted" },
+        partly.checked ? "Save again to change it so." : "Save again to put yours in its place.",
+      ),
     );
   };
   const submit = async () => {
@@ -53,7 +69,7 @@ export function desiredEditor(
     problem.textContent = "";
     fill(theirs);
     try {
-      close(await access.put(desired, seen));
+      close(await (partly.checked ? access.patch(desired, seen) : access.put(desired, seen)));
     } catch (error) {
       problem.textContent = problemText(error);
       if (toClientError(error).code === "version_conflict") await showConflict().catch(() => {});
@@ -70,6 +86,12 @@ export function desiredEditor(
       },
     },
     text,
+    element(
+      "label",
+      { class: "desired-patch" },
+      partly,
+      element("span", {}, "Only change what it names (a merge patch); null removes"),
+    ),
     problem,
     theirs,
     element(

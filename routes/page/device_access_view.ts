@@ -57,7 +57,7 @@ function forCameras(made: DeviceAnswer): HTMLElement {
       "It holds the address of the broker, the client id, the username and the password, as JSON.",
     ),
     place,
-    element("pre", { tabindex: 0 }, element("code", { "data-testid": "device-access" }, text)),
+    command("The same as text", text, "device-access"),
   );
   details.addEventListener("toggle", async () => {
     if (!details.open || place.hasChildNodes()) return;

@@ -1,133 +1,109 @@
-import type { CommandDefinition, Json, Metadata, RoomRole } from "../../lib/client/mod.ts";
-import { parseCommandLine } from "../../lib/client/mod.ts";
+import type { CommandDefinition } from "../../lib/client/mod.ts";
+import { anyCommand, commandItem } from "./command_forms.ts";
 import type { DevicePlace, PanelPart } from "./device_panel.ts";
-import { element, fill } from "./element.ts";
-import { icon } from "./icon.ts";
-import { attempt, notice } from "./notice.ts";
-import { sendCommand } from "./send_command.ts";
-import { problemOf } from "./typed_commands.ts";
+import { openDefinitionDialog } from "./definition_dialog.ts";
+import { askFirst } from "./dialog.ts";
+import { arrange, element } from "./element.ts";
+import { attempt } from "./notice.ts";
+import { REREAD_MS } from "./owned_device.ts";
+import { whileVisible } from "./while_visible.ts";
 
-const RANKS: Record<RoomRole, number> = { owner: 3, admin: 2, member: 1, reader: 0 };
-
-/** What a device can be asked to do, each with a form; dangerous ones are confirmed first. */
+/** What a device can be asked to do, each with a form; its owner says what that is. */
 export function deviceCommandsView(place: DevicePlace): PanelPart {
+  const { rest, room, device, owned } = place;
   const list = element("ul", { class: "command-list" });
-  const load = async () => {
-    const { rest, room, device } = place;
-    const answer = await attempt(() => rest.deviceCommands(room.id, device.id));
-    if (answer === undefined) return;
-    const rows = answer.commands?.map((each) => commandItem(place, each)) ?? [anyCommand(place)];
-    const none = element("li", { class: "muted" }, "It takes no commands.");
-    fill(list, ...(rows.length === 0 ? [none] : rows));
+  // A row that is as it was stays, with what was typed into it
+  const rows = new Map<string, HTMLElement>();
+  let commands: CommandDefinition[] | null | undefined;
+  const show = () => {
+    if (commands === undefined) return;
+    const mine = owned.device !== undefined;
+    add.hidden = !mine;
+    anything.hidden = !mine || commands === null;
+    const wanted = (commands ?? [null]).map((each) => ({
+      key: JSON.stringify([each, mine]),
+      make: () =>
+        each === null ? anyCommand(place) : commandItem(place, each, mine && { ask, remove }),
+    }));
+    if (wanted.length === 0) wanted.push({ key: "", make: noCommand });
+    const keys = new Set(wanted.map(({ key }) => key));
+    for (const key of rows.keys()) if (!keys.has(key)) rows.delete(key);
+    for (const { key, make } of wanted) if (!rows.has(key)) rows.set(key, make());
+    arrange(list, wanted.map(({ key }) => rows.get(key)!));
   };
-  void load();
+  const load = async () => {
+    commands = (await rest.deviceCommands(room.id, device.id)).commands;
+    show();
+  };
+  const set = async (wanted: CommandDefinition[] | null) => {
+    commands = (await owned.rest.setCommands(device.id, wanted)).commands;
+    show();
+  };
+  // Read anew each time, so that what was added elsewhere meanwhile stays
+  const change = async (edit: (all: CommandDefinition[]) => CommandDefinition[]) => {
+    await load();
+    await set(edit(commands ?? []));
+  };
+  const ask = (definition?: CommandDefinition) =>
+    openDefinitionDialog({
+      device: device.name,
+      takesAny: commands === null,
+      save: (made) => change((all) => withDefinition(all, definition?.name, made)),
+      ...(definition === undefined ? {} : { definition }),
+    });
+  const remove = ({ name }: CommandDefinition) =>
+    askFirst(
+      `Delete the command ${name}?`,
+      `${device.name} will be asked to ${name} no more.`,
+      "Delete",
+      () => void attempt(() => change((all) => all.filter((each) => each.name !== name))),
+    );
+  const add = small("Add …", "add-command", () => ask());
+  const anything = small("Take any", "any-commands", () =>
+    askFirst(
+      "Let it take every command?",
+      "What is said about its commands here is deleted.",
+      "Take any command",
+      () => void attempt(() => set(null)),
+    ));
+  const stops = [owned.on(show), whileVisible(REREAD_MS, () => void load().catch(() => {}))];
+  void attempt(load);
   return {
     element: element(
       "section",
       { class: "panel-part", "aria-label": "Commands", "data-testid": "device-commands" },
-      element("header", {}, element("h3", {}, "Commands")),
+      element(
+        "header",
+        {},
+        element("h3", {}, "Commands"),
+        element("span", { class: "part-actions" }, anything, add),
+      ),
       list,
     ),
-    stop() {},
+    stop() {
+      for (const stop of stops) stop();
+    },
   };
 }
 
-function commandItem(place: DevicePlace, definition: CommandDefinition): HTMLElement {
-  const { name, description, args = {}, dangerous = false, minRole = "member" } = definition;
-  const role = place.room.role ?? "reader";
-  const fields = Object.entries(args).map(([arg, hint]) =>
-    element(
-      "label",
-      { class: "command-arg" },
-      element("span", {}, arg),
-      element("input", { class: "input", name: arg, placeholder: hint, autocomplete: "off" }),
-    )
-  );
-  const form = element(
-    "form",
-    { class: "command-form" },
-    element(
-      "div",
-      { class: "command-head" },
-      element(
-        "span",
-        { class: "result-text" },
-        element("strong", {}, name, dangerous && element("span", { class: "tag" }, "dangerous")),
-        description !== undefined && element("span", { class: "muted" }, description),
-      ),
-      element("button", {
-        class: dangerous ? "button button-small button-danger" : "button button-small",
-        disabled: RANKS[role] < RANKS[minRole],
-        title: RANKS[role] < RANKS[minRole] ? `For the role ${minRole}` : undefined,
-        "data-testid": "send-command",
-        "aria-label": `Send ${name}`,
-      }, icon("send")),
-    ),
-    ...fields,
-  );
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    void send(place, name, readArgs(new FormData(form)), dangerous);
-  };
-  return element("li", { "data-testid": "device-command", "data-name": name }, form);
+/** The definitions with another one in the place of `name`, or at the end. */
+function withDefinition(
+  all: CommandDefinition[],
+  name: string | undefined,
+  made: CommandDefinition,
+): CommandDefinition[] {
+  if (!all.some((each) => each.name === name)) return [...all, made];
+  return all.map((each) => each.name === name ? made : each);
 }
 
-/** A device that has not said what it takes may be asked anything. */
-function anyCommand(place: DevicePlace): HTMLElement {
-  const form = element(
-    "form",
-    { class: "command-form" },
-    element("p", { class: "muted" }, "It has not said which commands it takes."),
-    element(
-      "div",
-      { class: "command-head" },
-      element("input", {
-        class: "input",
-        name: "line",
-        placeholder: "start speed=3",
-        "aria-label": "Command and arguments",
-        autocomplete: "off",
-        "data-testid": "any-command",
-      }),
-      element(
-        "button",
-        {
-          class: "button button-small",
-          "aria-label": "Send",
-          "data-testid": "send-command",
-        },
-        icon("send"),
-      ),
-    ),
-  );
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    const typed = String(new FormData(form).get("line"));
-    const line = parseCommandLine(`/cmd ${place.device.id} ${typed}`, [place.device])!;
-    if ("problem" in line) return notice(problemOf(line), "problem");
-    void send(place, line.name, line.args, false);
-  };
-  return element("li", {}, form);
+function small(label: string, testid: string, run: () => void): HTMLElement {
+  return element("button", {
+    type: "button",
+    class: "button button-small",
+    hidden: true,
+    "data-testid": testid,
+    onclick: run,
+  }, label);
 }
 
-async function send(
-  { room, device }: DevicePlace,
-  name: string,
-  args: Metadata,
-  dangerous: boolean,
-): Promise<void> {
-  const wrong = await sendCommand(room, device, { name, args }, { dangerous });
-  if (wrong !== undefined) notice(wrong, "problem");
-}
-
-function readArgs(data: FormData): Metadata {
-  const filled = [...data].map(([name, value]) => [name, String(value).trim()] as const)
-    .filter(([, value]) => value !== "");
-  return Object.fromEntries(filled.map(([name, value]) => [name, readValue(value)]));
-}
-
-/** Numbers, true, false and null as such; everything else is text. */
-export function readValue(text: string): Json {
-  if (/^-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?$/i.test(text)) return Number(text);
-  return text === "true" ? true : text === "false" ? false : text === "null" ? null : text;
-}
+const noCommand = () => element("li", { class: "muted" }, "It takes no commands.");

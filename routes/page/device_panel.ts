@@ -2,10 +2,14 @@ import type { PublicPrincipal, RestClient, Room } from "../../lib/client/mod.ts"
 import { avatar, withDot } from "./avatar.ts";
 import type { Chat } from "./chat.ts";
 import { deviceCommandsView } from "./device_commands_view.ts";
+import { deviceOwnerView } from "./device_owner_view.ts";
 import { deviceReadingsView } from "./device_readings_view.ts";
+import { deviceRulesView } from "./device_rules_view.ts";
 import { deviceStateView } from "./device_state_view.ts";
 import { element, fill } from "./element.ts";
 import { icon } from "./icon.ts";
+import { notice } from "./notice.ts";
+import { OwnedDevice } from "./owned_device.ts";
 import type { PresenceDots } from "./presence_dots.ts";
 
 /** A device in the room that is shown. */
@@ -13,6 +17,8 @@ export interface DevicePlace {
   room: Room;
   device: PublicPrincipal;
   rest: RestClient;
+  /** The device as its owner sees it. */
+  owned: OwnedDevice;
 }
 
 /** A part of the device panel. */
@@ -21,7 +27,7 @@ export interface PanelPart {
   stop(): void;
 }
 
-/** The panel of one device at a time: its presence, state, readings and commands. */
+/** The panel of one device at a time: its presence, state, readings, commands, rules and settings. */
 export class DevicePanel {
   readonly element: HTMLElement;
   /** Called when the panel opens and closes. */
@@ -29,14 +35,20 @@ export class DevicePanel {
   #chat: Chat;
   #room: Room;
   #presence: PresenceDots;
-  #parts: PanelPart[] = [];
+  #parts: Pick<PanelPart, "stop">[] = [];
   #shown: string | undefined;
   #before: Element | null = null;
+  #stopWatch: () => void;
 
   constructor(chat: Chat, room: Room, presence: PresenceDots) {
     this.#chat = chat;
     this.#room = room;
     this.#presence = presence;
+    this.#stopWatch = room.on("member", (event) => {
+      if (!("principal" in event) || event.principal.id !== this.#shown) return;
+      notice(`${event.principal.name} is not in this room any more.`);
+      this.close();
+    });
     this.element = element("aside", {
       class: "members device-panel",
       hidden: true,
@@ -58,9 +70,18 @@ export class DevicePanel {
     if (!this.open) this.#before = document.activeElement;
     this.#clear();
     this.#shown = device.id;
-    const place = { room: this.#room, device, rest: this.#chat.client.rest };
-    this.#parts = [deviceStateView(place), deviceReadingsView(place), deviceCommandsView(place)];
-    fill(this.element, this.#header(device), ...this.#parts.map(({ element }) => element));
+    const { rest } = this.#chat.client;
+    const owned = new OwnedDevice(rest.ownDevices, device.id);
+    const place = { room: this.#room, device, rest, owned };
+    const parts = [
+      deviceStateView,
+      deviceReadingsView,
+      deviceCommandsView,
+      deviceRulesView,
+      deviceOwnerView,
+    ].map((view) => view(place));
+    this.#parts = [...parts, owned];
+    fill(this.element, this.#header(device), ...parts.map(({ element }) => element));
     this.element.dataset.device = device.id;
     this.element.hidden = false;
     this.toggled(true);
@@ -77,6 +98,7 @@ export class DevicePanel {
   }
 
   stop(): void {
+    this.#stopWatch();
     this.#clear();
   }
 

@@ -10,6 +10,7 @@ import { arrange, element } from "./element.ts";
 import { attempt } from "./notice.ts";
 import { Series } from "./series.ts";
 import { Sparkline } from "./sparkline.ts";
+import { whileVisible } from "./while_visible.ts";
 
 const WINDOW_MS = 10 * 60_000;
 const POINTS = 120;
@@ -54,9 +55,7 @@ export function deviceReadingsView({ rest, room, device }: DevicePlace): PanelPa
     drops.textContent = `${answer.dropped} readings were not kept: too many at once, or of too ` +
       "many metrics.";
   };
-  const timer = setInterval(() => {
-    if (document.visibilityState === "visible") void load();
-  }, COUNT_MS);
+  const stopCounting = whileVisible(COUNT_MS, () => void load());
   const stop = room.on("telemetry", (signal) => {
     if (signal.device !== device.id) return;
     for (const reading of signal.readings) take(reading);
@@ -74,7 +73,7 @@ export function deviceReadingsView({ rest, room, device }: DevicePlace): PanelPa
     ),
     stop() {
       stop();
-      clearInterval(timer);
+      stopCounting();
     },
   };
 }

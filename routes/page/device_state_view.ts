@@ -13,6 +13,8 @@ export function deviceStateView({ room, device }: DevicePlace): PanelPart {
     read: () => room.devices.state(device.id),
     put: async (desired, version) =>
       (await room.devices.setDesired(device.id, desired, { version })).state,
+    patch: async (patch, version) =>
+      (await room.devices.changeDesired(device.id, patch, { version })).state,
   };
   const table = element("div", { class: "state-table", "data-testid": "device-state" });
   const editor = element("div");

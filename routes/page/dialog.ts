@@ -10,9 +10,10 @@ export interface Dialog {
   close(): void;
 }
 
-/** Opens a modal dialog; the focus goes back where it was when it closes. */
+/** Opens a modal dialog; the focus goes back where it was, or near it, when it closes. */
 export function openDialog(title: string, ...content: (Node | string)[]): Dialog {
   const before = document.activeElement;
+  const part = before?.closest("section");
   const id = `dialog-${++count}`;
   const body = element("div", { class: "dialog-body" }, ...content);
   const close = element("button", {
@@ -30,7 +31,9 @@ export function openDialog(title: string, ...content: (Node | string)[]): Dialog
   );
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (before instanceof HTMLElement && before.isConnected) before.focus();
+    if (before instanceof HTMLElement && before.isConnected) return before.focus();
+    // What it was opened from was drawn anew, or is gone
+    part?.querySelector<HTMLElement>("button:not([hidden])")?.focus();
   });
   document.body.append(dialog);
   dialog.showModal();

@@ -10,15 +10,24 @@ import { isCommandLine, parseCommandLine } from "../../lib/client/mod.ts";
 import { sendCommand } from "./send_command.ts";
 
 const MAX_OFFERED = 8;
+/** What a device takes is read anew after so long: its owner may have changed it. */
+const FRESH_MS = 10_000;
 
 /** The commands that are typed into a composer: `/cmd pump1 start speed=3`. */
 export class TypedCommands {
   #room: Room;
-  #rest: RestClient;
+  #rest: Pick<RestClient, "deviceCommands">;
   #devices: { readonly list: PublicPrincipal[] };
-  #definitions = new Map<string, Promise<CommandDefinition[]>>();
+  #definitions = new Map<string, { at: number; read: Promise<CommandDefinition[]> }>();
+  #now: () => number;
 
-  constructor(rest: RestClient, room: Room, devices: { readonly list: PublicPrincipal[] }) {
+  constructor(
+    rest: Pick<RestClient, "deviceCommands">,
+    room: Room,
+    devices: { readonly list: PublicPrincipal[] },
+    now: () => number = Date.now,
+  ) {
+    this.#now = now;
     this.#rest = rest;
     this.#room = room;
     this.#devices = devices;
@@ -48,14 +57,14 @@ export class TypedCommands {
     return offeredCommands(text, device, definitions);
   }
 
-  /** Read once for each device while the room is shown; null, which is any command, offers none. */
+  /** Read at most every few seconds for each device; null, which is any command, offers none. */
   #known(device: string): Promise<CommandDefinition[]> {
     const known = this.#definitions.get(device);
-    if (known !== undefined) return known;
+    if (known !== undefined && this.#now() - known.at < FRESH_MS) return known.read;
     const read = this.#rest.deviceCommands(this.#room.id, device)
       .then(({ commands }) => commands ?? []);
     read.catch(() => this.#definitions.delete(device));
-    this.#definitions.set(device, read);
+    this.#definitions.set(device, { at: this.#now(), read });
     return read;
   }
 }

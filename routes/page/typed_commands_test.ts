@@ -1,8 +1,19 @@
 import { assertEquals } from "@std/assert";
-import { deviceOf, offeredCommands, offeredDevices, problemOf } from "./typed_commands.ts";
+import type { Room } from "../../lib/client/mod.ts";
+import {
+  deviceOf,
+  offeredCommands,
+  offeredDevices,
+  problemOf,
+  TypedCommands,
+} from "./typed_commands.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
-const devices = ["Pump 1", "Pump 10", "Valve 1", "Pump"].map((name) => ({ id: name, name }));
+const devices = ["Pump 1", "Pump 10", "Valve 1", "Pump"].map((name) => ({
+  id: name,
+  kind: "device" as const,
+  name,
+}));
 const definitions = [
   { name: "start", args: { speed: "1 to 5", "ramp-seconds": "" } },
   { name: "stop" },
@@ -32,6 +43,19 @@ Deno.test("then by the commands of the device, then by their arguments", strict,
     "/cmd Pump 1 start speed=3 ramp-seconds=",
   ]);
   assertEquals(offered("/cmd Pump 1 start speed=3"), []);
+});
+
+Deno.test("what a device takes is read anew when that was some seconds ago", strict, async () => {
+  let now = 0;
+  let name = "start";
+  const rest = { deviceCommands: () => Promise.resolve({ commands: [{ name }] }) };
+  const commands = new TypedCommands(rest, { id: "r" } as Room, { list: devices }, () => now);
+  assertEquals(await commands.offers("/cmd Pump 1 "), ["/cmd Pump 1 start"]);
+  name = "begin";
+  now = 9_999;
+  assertEquals(await commands.offers("/cmd Pump 1 "), ["/cmd Pump 1 start"]);
+  now = 10_000;
+  assertEquals(await commands.offers("/cmd Pump 1 "), ["/cmd Pump 1 begin"]);
 });
 
 Deno.test("a line that is no command is explained with the part that is wrong", strict, () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { readValue } from "./device_commands_view.ts";
+import { readValue } from "./command_forms.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 
