@@ -1,4 +1,5 @@
 import type { Scenario } from "./scenario.ts";
+import { repeatedAnswers, rivalWishes } from "./scenarios/commanding.ts";
 import { bridgeKilled, brokerLink, twoBridges } from "./scenarios/devices.ts";
 import {
   busGap,
@@ -33,5 +34,7 @@ export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
     bridgeKilled,
     twoBridges,
     brokerLink,
+    repeatedAnswers,
+    rivalWishes,
   ].map((scenario) => [scenario.name, scenario]),
 );

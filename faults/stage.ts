@@ -3,6 +3,7 @@ import { MqttDevice } from "./clients/mqtt_device.ts";
 import { Account } from "./clients/account.ts";
 import { Api, type Node } from "./clients/api.ts";
 import type { Client, Writer } from "./clients/client.ts";
+import type { DevicePartMaker } from "./clients/device_part.ts";
 import { get } from "./clients/pages.ts";
 import { RestWriter } from "./clients/rest_writer.ts";
 import { reached, wait } from "./clients/waiting.ts";
@@ -101,10 +102,10 @@ export class Stage {
   }
 
   /** A device of the owner that is a member and follows the room. */
-  async device(name: string): Promise<MqttDevice> {
+  async device(name: string, ...parts: DevicePartMaker[]): Promise<MqttDevice> {
     const access = await this.provision(name);
     const { recorder, signal, random } = this;
-    const device = new MqttDevice({ name, access, recorder, signal, random });
+    const device = new MqttDevice({ name, access, recorder, signal, random, parts });
     device.follow(this.room);
     this.#clients.push(device);
     this.#writers.push(device);
@@ -211,14 +212,17 @@ export class Stage {
     const reachedBy = await whenReached(readers, room, head, CONVERGE_MS, () => world.now());
     recorder.convergence = { healedAt, lastAckAt, reached: reachedBy };
     await Promise.all(this.#clients.map((client) => client.stop()));
-    const call = async (_method: string, path: string) => {
-      const { code, body } = await get(this.#reader(), path);
-      if (code !== "") throw new Error(`GET ${path} at the end: ${code}`);
-      return body;
-    };
-    recorder.final.push(await finalRoom({ call }, world.postgres, room));
+    recorder.final.push(await finalRoom(this, world.postgres, room));
     recorder.exits.push(...world.exits);
     return recorder.history();
+  }
+
+  /** A GET as the owner that must succeed. */
+  // deno-lint-ignore no-explicit-any -- plain JSON, read by whoever knows what was asked
+  async call(_method: string, path: string): Promise<any> {
+    const { code, body } = await get(this.#reader(), path);
+    if (code !== "") throw new Error(`GET ${path}: ${code}`);
+    return body;
   }
 
   /** Ends all clients; calling it after finish() changes nothing. */
@@ -243,10 +247,16 @@ export class Stage {
       online.length === expected.length;
   }
 
-  #owners(node: number): RestWriter {
-    const writer = new RestWriter({ ...this.#reader(this.node(node)), name: "ada-rest" });
+  /** A program of somebody that writes over REST, through a node. */
+  rest(account: Account, node: number): RestWriter {
+    const context = { ...this.#reader(this.node(node)), account };
+    const writer = new RestWriter({ ...context, name: `${account.name}-rest` });
     this.#writers.push(writer);
     return writer;
+  }
+
+  #owners(node: number): RestWriter {
+    return this.rest(this.owner, node);
   }
 
   async #members(): Promise<{ id: string }[]> {

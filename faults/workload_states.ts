@@ -2,17 +2,13 @@ import type { DeviceState, Metadata, PrincipalId } from "../lib/protocol.ts";
 import { get } from "./clients/pages.ts";
 import { BEYOND } from "./clients/state_duty.ts";
 import { wait } from "./clients/waiting.ts";
-import type { StateSettledRecord } from "./history_devices.ts";
-import { wrongState } from "./checks/states_kept.ts";
 import { type Ask, Askers } from "./workload_askers.ts";
 import type { Cast } from "./workload_cast.ts";
-import { listed } from "./workload_final.ts";
+import { lookAtStates } from "./workload_kept.ts";
 import type { WorkloadPart } from "./workload_part.ts";
 
 const PER_SECOND = 3;
 const AGAIN_MS = 250;
-/** How long what devices and broker say is looked at until it is right. */
-const LOOK_MS = 10_000;
 
 /**
  * People wish for states of devices: whole ones, parts of them, and such that hold only for the
@@ -58,47 +54,12 @@ export class Wishes implements WorkloadPart {
     return true;
   }
 
-  /** Compares, until all agree or the time is over; the last look at each state is recorded. */
   async look(): Promise<void> {
-    const { rooms, context: { recorder, signal } } = this.cast;
     await this.#askers.stop();
-    const from = recorder.now();
-    for (;;) {
-      const records: StateSettledRecord[] = [];
-      let right = true;
-      for (const { id } of rooms) {
-        for (
-          const state of await listed<DeviceState>(this.cast, `/v1/rooms/${id}/devices?limit=50`)
-        ) {
-          if (this.gone(state.device.id)) continue;
-          const { record, fresh } = this.#settled(id, state, from);
-          records.push(record);
-          right &&= fresh && wrongState(record) === undefined;
-        }
-      }
-      recorder.devices.settled = records;
-      if (right || recorder.now() > from + LOOK_MS || signal.aborted) return;
-      await wait(AGAIN_MS, signal);
-    }
-  }
-
-  /** What is known of one state now; `fresh`: the broker was asked since `from`. */
-  #settled(room: string, state: DeviceState, from: number) {
-    const { recorder } = this.cast.context;
-    const { desired, reports } = recorder.devices;
-    const { id: device } = state.device;
-    const own = (one: { device: string; room: string }) =>
-      one.device === device && one.room === room;
-    const shown = desired.findLast(own);
-    const asked = desired.findLast((one) => own(one) && one.retained)?.at ?? 0;
-    const said = reports.findLast(own)?.reported;
-    const record: StateSettledRecord = {
-      ...{ device, room, at: recorder.now(), state },
-      ...(shown?.given === undefined ? {} : { kept: shown.given }),
-      ...(said === undefined ? {} : { said }),
-    };
-    // Nothing is given where nothing is kept.
-    return { record, fresh: state.desired === undefined || asked > from };
+    await lookAtStates(this.cast, this.cast.rooms.map(({ id }) => id), {
+      ...this.cast.context,
+      gone: this.gone,
+    });
   }
 
   async #run(): Promise<void> {
