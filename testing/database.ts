@@ -1,5 +1,8 @@
+import { migrate } from "../lib/database/migrate.ts";
 import type { Database } from "../lib/database/mod.ts";
+import { openNeon } from "../lib/database/neon.ts";
 import { openPostgres } from "../lib/database/postgres.ts";
+import { startNeonGateway } from "./gateways/neon.ts";
 
 /** Milliseconds for making or dropping one database while many tests do the same. */
 const TIMEOUT_MS = 30_000;
@@ -8,7 +11,7 @@ const TIMEOUT_MS = 30_000;
 export interface TestDatabase extends AsyncDisposable {
   /** Where it is, for the program under test. */
   url: string;
-  /** Ten connections to it. */
+  /** Ten connections to it; with TEST_SHAPE=edge the driver of Neon. */
   db: Database;
 }
 
@@ -27,15 +30,29 @@ export async function testDatabase(): Promise<TestDatabase> {
     throw new Error("Tests need a database: run them with `deno task test [files]`");
   }
   const database = await createDatabase(server, template);
-  const db = openPostgres(database.url);
-  return {
-    url: database.url,
-    db,
-    async [Symbol.asyncDispose]() {
-      await db[Symbol.asyncDispose]();
-      await database[Symbol.asyncDispose]();
-    },
-  };
+  await using stack = new AsyncDisposableStack();
+  stack.use(database);
+  const isEdge = Deno.env.get("TEST_SHAPE") === "edge";
+  const db = stack.use(
+    isEdge ? await overNeon(database.url, stack) : openPostgres(database.url),
+  );
+  const opened = stack.move();
+  return { url: database.url, db, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** The driver knows one endpoint for each host, so this one has a host of its own. */
+async function overNeon(server: string, stack: AsyncDisposableStack): Promise<Database> {
+  {
+    // Sets the defaults of the role, which a copy of a template lacks.
+    await using db = openPostgres(server);
+    await migrate(db);
+  }
+  const { endpoint } = stack.use(startNeonGateway(server));
+  const url = new URL(server);
+  url.password = "secret";
+  url.port = "";
+  url.hostname = `${crypto.randomUUID()}.example`;
+  return openNeon(url.href, { fetchEndpoint: endpoint });
 }
 
 /** Makes a database on `server`, empty or as a copy of `template`; disposing drops it. */

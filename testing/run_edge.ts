@@ -1,7 +1,8 @@
 /**
  * Runs with another Deno what the edge runs: `deno task test:edge [deno] [files]`, or the binary
  * named by EDGE_DENO (this one when there is neither); processes that tests start use it, too. The
- * sockets and streams are tested twice: on one node, and with the drivers of Neon and Upstash.
+ * sockets and streams are tested twice: on one node, and with the drivers of Neon and Upstash; so is
+ * what is asked of the database for devices, with its arrays, times and JSON.
  * Without type checks, because types belong to the Deno that is developed with.
  */
 const FILES = ["routes/", "lib/realtime/", "lib/chat/", "lib/auth/", "lib/bus/"];
@@ -15,6 +16,14 @@ const DRIVERS = [
 ];
 /** Tests of a server that testing/test_server.ts starts. */
 const WIRE = ["stream", "socket", "socket_access", "socket_limits"];
+/** Tests of statements. */
+const STATEMENTS = [
+  "lib/chat/commands_test.ts",
+  "lib/chat/device_claims_test.ts",
+  "lib/chat/device_states_test.ts",
+  "lib/store/device_presence_test.ts",
+  "lib/store/telemetry_test.ts",
+];
 
 async function endToEnd(): Promise<string[]> {
   const tests: string[] = [];
@@ -42,7 +51,8 @@ async function main(): Promise<number> {
     {},
   );
   if (code !== 0 || files.length > 0) return code;
-  return await run(deno, WIRE.map((name) => `e2e/${name}_test.ts`), { TEST_SHAPE: "edge" });
+  const again = [...WIRE.map((name) => `e2e/${name}_test.ts`), ...STATEMENTS];
+  return await run(deno, again, { TEST_SHAPE: "edge" });
 }
 
 if (import.meta.main) Deno.exit(await main());
