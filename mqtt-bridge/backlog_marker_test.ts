@@ -1,6 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { ConfabError } from "../lib/errors.ts";
+import { createLog } from "../lib/log.ts";
+import { until } from "../testing/until.ts";
 import { BacklogMarker } from "./backlog_marker.ts";
+import { DevicePresence } from "./device_presence.ts";
 import { Topics } from "./topics.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
@@ -76,3 +79,37 @@ Deno.test("a broker that refuses markers says so", strict, async () => {
   await Promise.resolve();
   assertEquals(refused, [state.error]);
 });
+
+Deno.test(
+  "with a broker that refuses markers, what was heard is all there was",
+  strict,
+  async () => {
+    const stop = new AbortController();
+    const lines: string[] = [];
+    let listened: { fromMs: number; toMs: number } | undefined;
+    const presence = new DevicePresence({
+      topics: new Topics("confab/"),
+      publisher: { publish: () => Promise.reject(new ConfabError("forbidden")) },
+      statuses: {
+        presence: undefined,
+        hint: () => {},
+        say: () => Promise.reject(new ConfabError("unavailable")),
+        online: () => Promise.resolve([]),
+        saveHeard: (_, heard) => {
+          listened = heard.listened;
+          return Promise.resolve(true);
+        },
+      },
+      lease: { name: "bridge:0", holder: "me", term: 1 },
+      log: createLog("warn", (line) => lines.push(line)),
+      signal: stop.signal,
+      heardMs: 5,
+    });
+    const running = presence.run();
+    presence.connected();
+    await until("it is written", () => listened !== undefined && listened.fromMs > listened.toMs);
+    assertEquals(lines.length, 1, "and said once");
+    stop.abort();
+    await running;
+  },
+);

@@ -19,6 +19,7 @@ import { Roster } from "./roster.ts";
 import { States } from "./states.ts";
 import { Telemetry } from "./telemetry.ts";
 import { Topics } from "./topics.ts";
+import { takeBackWill } from "./waiting_will.ts";
 
 /** Why a session is over. */
 export type SessionEnd = "stopped" | "deposed" | "taken_over";
@@ -88,6 +89,7 @@ export class BridgeSession implements Publisher {
         publisher: this,
         username: o.broker.username,
         secretOf,
+        onReplaced: (login) => takeBackWill(o.broker.url, login),
         log,
         signal,
       });

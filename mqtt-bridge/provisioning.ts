@@ -11,6 +11,11 @@ export interface DynamicSecurityOptions {
   /** The bridge's own account at the broker. */
   username?: string | undefined;
   secretOf: SecretOf;
+  /**
+   * Called for a device of which a secret was replaced, with the new one: takes back what the broker
+   * may still publish for the session of the former.
+   */
+  onReplaced?(login: BrokerClient): Promise<void>;
   log: Log;
   /** Nobody waits for answers any more. */
   signal?: AbortSignal;
@@ -79,7 +84,28 @@ export class DynamicSecurity extends DynsecControl implements Provisioner {
       }
       for (const command of commands) note(present, command);
       this.#present = present;
+      await this.#replaced(commands);
     });
+  }
+
+  /** Of devices whose only secret is another one now; not at the end of a grace. */
+  async #replaced(commands: DynsecCommand[]): Promise<void> {
+    const { onReplaced, log } = this.options;
+    const logins = commands as unknown as (DynsecCommand & BrokerClient)[];
+    const removed = new Set(
+      logins.filter(isRemoval).map(({ username }) => deviceOfUsername(username)),
+    );
+    const made = logins.filter(({ command }) => command === "createClient");
+    await Promise.all(
+      made.filter(({ username }) => removed.has(deviceOfUsername(username))).map((login) =>
+        onReplaced?.(login).catch((error) => {
+          log.warn("A last will with a former secret may still be published", {
+            device: login.clientid,
+            error,
+          });
+        })
+      ),
+    );
   }
 
   /** What makes the broker's clients of a device right; nothing when they are. */

@@ -3,7 +3,7 @@ import { addressKey } from "./address_key.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 
-Deno.test("addressKey() counts an IPv6 network of 64 bits as one", () => {
+Deno.test("addressKey() counts an IPv6 network of 64 bits as one", strict, () => {
   assertEquals(addressKey("198.51.100.7"), "198.51.100.7");
   assertEquals(addressKey("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
   assertEquals(addressKey("2001:db8:1:2::9"), "2001:db8:1:2::/64");
