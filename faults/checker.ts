@@ -7,6 +7,7 @@ import { content } from "./checks/content.ts";
 import { converged } from "./checks/converged.ts";
 import { desiredStates } from "./checks/desired_states.ts";
 import { deviceFeed } from "./checks/device_feed.ts";
+import { devicePresence } from "./checks/device_presence.ts";
 import { membershipKept } from "./checks/membership_kept.ts";
 import { numbers } from "./checks/numbers.ts";
 import { once } from "./checks/once.ts";
@@ -18,8 +19,11 @@ import { rebuilt } from "./checks/rebuilt.ts";
 import { removed } from "./checks/removed.ts";
 import { revoked } from "./checks/revoked.ts";
 import { indexRooms } from "./checks/room_index.ts";
+import { rules } from "./checks/rules.ts";
 import { senderOrder } from "./checks/sender_order.ts";
+import { silence } from "./checks/silence.ts";
 import { statesKept } from "./checks/states_kept.ts";
+import { telemetry } from "./checks/telemetry.ts";
 import { type Work, workDone } from "./checks/work_done.ts";
 import type { History } from "./history.ts";
 import type { Check, Violation } from "./violation.ts";
@@ -45,6 +49,10 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   "removed": removed,
   "revoked": revoked,
   "presence": presence,
+  "device presence": devicePresence,
+  "silence": silence,
+  "telemetry": telemetry,
+  "rules": rules,
   "converged": converged,
   "processes": processes,
 };

@@ -1,6 +1,7 @@
 import type { Scenario } from "./scenario.ts";
 import { repeatedAnswers, rivalWishes } from "./scenarios/commanding.ts";
 import { bridgeKilled, brokerLink, twoBridges } from "./scenarios/devices.ts";
+import { lateWill, readingsStored, silentDevice } from "./scenarios/metering.ts";
 import {
   busGap,
   goneOffline,
@@ -36,5 +37,8 @@ export const SCENARIOS: ReadonlyMap<string, Scenario> = new Map(
     brokerLink,
     repeatedAnswers,
     rivalWishes,
+    readingsStored,
+    lateWill,
+    silentDevice,
   ].map((scenario) => [scenario.name, scenario]),
 );

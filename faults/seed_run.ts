@@ -8,11 +8,15 @@ import { Random } from "./random.ts";
 import type { Violation } from "./violation.ts";
 import { Workload, type WorkloadResult } from "./workload.ts";
 
+/** Runs from this length on wait for the alerts of a device that falls silent. */
+const ALERTS_SECONDS = 30;
+
 /** What a run of so many seconds must have done at least, to count. */
 function leastWork(seconds: number, classes: readonly string[]): Work {
   const acks = { ws: 8 * seconds, rest: 3 * seconds, mqtt: 1.5 * seconds };
   const kinds = { command: seconds, answer: 0.4 * seconds, desire: 0.75 * seconds };
-  return { acks, kinds, deliveries: 100 * seconds, classes };
+  const metering = { readings: 5 * seconds, told: 2, lateWills: 1, looks: 10 };
+  return { acks, kinds, metering, deliveries: 100 * seconds, classes };
 }
 
 /** How a run is made. */
@@ -84,7 +88,10 @@ async function play(
 ): Promise<{ result: WorkloadResult; nemesis: NemesisResult }> {
   const random = new Random(seed);
   await using world = await startWorld({ seed, dir });
-  await using workload = await Workload.start(world, { seed, random: random.fork(), signal });
+  const patience = seconds < ALERTS_SECONDS ? "digests" : "alerts";
+  await using workload = await Workload.start(world, {
+    ...{ seed, random: random.fork(), signal, patience },
+  });
   const nemesis = await torment({
     ...{ world, crowd: workload, plan: plan(seed, seconds), signal },
     ...(log === undefined ? {} : { log }),

@@ -8,7 +8,9 @@ import { get } from "./clients/pages.ts";
 import { RestWriter } from "./clients/rest_writer.ts";
 import { reached, wait } from "./clients/waiting.ts";
 import { WsClient } from "./clients/ws_client.ts";
+import type { Meter } from "./clients/meter.ts";
 import type { Cluster } from "./cluster.ts";
+import type { LookContext } from "./metering_looks.ts";
 import { finalRoom } from "./workload_final.ts";
 import type { History, WriteRecord } from "./history.ts";
 import { whenReached } from "./when_reached.ts";
@@ -145,6 +147,34 @@ export class Stage {
       for (const writer of writers) this.say(writer);
       await this.pause(everyMs);
     }
+  }
+
+  /** Who looks at what is stored of devices: the owner, who is in the room. */
+  get looking(): LookContext {
+    const { api, owner, recorder, signal } = this;
+    return { api, owner, recorder, signal };
+  }
+
+  /** Ends a client with the others. */
+  adopt(client: Client): void {
+    this.#clients.push(client);
+  }
+
+  /** The owner says how often a device should be heard; null: not at all. */
+  async expect({ principal, record }: Meter, seconds: number | null): Promise<void> {
+    const from = this.world.now();
+    const token = await this.owner.token();
+    const path = `/v1/devices/${principal}/expectation`;
+    const body = { expectedSeconds: seconds };
+    const { code } = await this.api.request("PUT", path, { token, body });
+    if (code !== "") throw new Error(`PUT ${path}: ${code}`);
+    if (seconds !== null) record.expectation = { seconds, from };
+    else if (record.expectation !== undefined) record.expectation.to = this.world.now();
+  }
+
+  /** Waits for what a check will ask for: true when it came in time. */
+  reached(condition: () => boolean, deadlineMs: number): Promise<boolean> {
+    return reached(condition, deadlineMs, this.signal);
   }
 
   /** Waits for what the scenario needs; throws when it does not come. */

@@ -9,6 +9,7 @@ import type { World } from "./world.ts";
 import { AccessChanges, type AccessTimes } from "./workload_access.ts";
 import { Cast } from "./workload_cast.ts";
 import { convergence, finalRoom } from "./workload_final.ts";
+import { Metering, type Patience } from "./workload_metering.ts";
 import { Pace } from "./workload_pace.ts";
 import type { WorkloadPart } from "./workload_part.ts";
 import { workloadParts } from "./workload_parts.ts";
@@ -38,6 +39,8 @@ export interface WorkloadOptions extends Partial<AccessTimes> {
   devices?: boolean;
   /** How often one person refreshes the token of an open socket. Default 4000. */
   renewEveryMs?: number;
+  /** What devices that measure make known late and is waited for. Default none. */
+  patience?: Patience;
 }
 
 /** What came of a run. */
@@ -87,6 +90,8 @@ export class Workload implements AsyncDisposable {
     };
     try {
       const cast = await Cast.gather(context);
+      const { patience = "none" } = options;
+      const metering = devices ? [await Metering.start(cast, world, patience)] : [];
       const access = new AccessChanges(cast, {
         logoutAfterMs: options.logoutAfterMs ?? random.between(4000, 10_000),
         disableAfterMs: options.disableAfterMs ?? random.between(4000, 10_000),
@@ -95,7 +100,8 @@ export class Workload implements AsyncDisposable {
       const gone = (principal: PrincipalId) => access.gone.has(principal);
       const pace = new Pace(cast, writesPerSecond, gone);
       const parts = workloadParts(cast, world, gone);
-      return new Workload(recorder, world, cast, access, pace, parts, random.fork(), end);
+      const all = [...parts, ...metering];
+      return new Workload(recorder, world, cast, access, pace, all, random.fork(), end);
     } catch (error) {
       end.abort();
       throw error;
@@ -154,8 +160,12 @@ export class Workload implements AsyncDisposable {
     const settled = await Promise.all(writing.map((one) => one.settled(ANSWER_MS)));
     const answered = settled.every((one) => one);
     recorder.convergence = await convergence(cast, world.postgres, access.gone, healedAt);
-    for (const part of this.parts) await part.look(healedAt);
-    const presenceChecked = await probePresence(cast, healedAt);
+    const looked = (async () => {
+      for (const part of this.parts) await part.look(healedAt);
+    })();
+    const [presenceChecked] = await Promise.all([probePresence(cast, healedAt), looked]);
+    // Looks add to the logs: what rules say of the last readings, and alerts
+    await convergence(cast, world.postgres, access.gone, world.now());
     for (const { id } of cast.rooms) {
       recorder.final.push(await finalRoom(cast, world.postgres, id));
     }

@@ -1,6 +1,7 @@
 import type { History, WriteRecord } from "../history.ts";
 import type { Check, Violation } from "../violation.ts";
 import { type RoomIndex, wishKey } from "./room_index.ts";
+import { isMadeByRule } from "./rules.ts";
 
 /**
  * P3: no wish is stored twice, acknowledged or not, by its client id and by its text; nothing is
@@ -11,7 +12,7 @@ export const once: Check = (history, rooms) => {
   const violations: Violation[] = [];
   const texts = textsOf(history);
   for (const room of rooms.values()) {
-    violations.push(...twiceById(room), ...twiceByText(room, texts), ...unasked(room));
+    violations.push(...twiceById(room), ...twiceByText(room, texts), ...unasked(room, history));
   }
   for (const write of history.writes) {
     if (!("clientId" in write.what) || write.refusal === undefined) continue;
@@ -66,10 +67,11 @@ function twiceByText({ final }: RoomIndex, texts: ReadonlyMap<string, number>): 
   return violations;
 }
 
-function unasked({ final, wishOf }: RoomIndex): Violation[] {
+function unasked({ final, wishOf }: RoomIndex, { metering }: History): Violation[] {
   return final.log.filter(({ seq, event }) =>
     "message" in event && event.type !== "command.updated" && !wishOf.has(seq)
   )
+    .filter((entry) => !isMadeByRule(metering, entry))
     .map((entry) => ({
       check: "once",
       message: `Nobody asked for entry ${entry.seq}`,

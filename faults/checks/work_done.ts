@@ -1,5 +1,6 @@
 import type { History, Via, WriteKind } from "../history.ts";
 import type { Violation } from "../violation.ts";
+import { type MeteringWork, missingOf } from "./metering_done.ts";
 
 /** What a run must have done so that its silence means something. */
 export interface Work {
@@ -7,6 +8,8 @@ export interface Work {
   acks: Partial<Record<Via, number>>;
   /** Acknowledged writes of some kinds. */
   kinds?: Partial<Record<WriteKind["type"], number>>;
+  /** What devices measured, where they did. */
+  metering?: MeteringWork;
   /** Entries that readers were given. */
   deliveries: number;
   /** Fault classes that must have been in force, with evidence. */
@@ -27,6 +30,9 @@ export function workDone(history: History, least: Work): Violation[] {
     if (done < count) {
       add(`Only ${done} of ${count} of the kind ${kind} were acknowledged`, { kind });
     }
+  }
+  if (least.metering !== undefined) {
+    for (const message of missingOf(history, least.metering)) add(message, least.metering);
   }
   const given = history.deliveries.reduce((sum, { entries }) => sum + entries.length, 0);
   if (given < least.deliveries) {
