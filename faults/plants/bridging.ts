@@ -52,8 +52,8 @@ export const BRIDGING: readonly Plant[] = [
     promise: "An entry counts as delivered when the broker has acknowledged it",
     edits: [{
       file: "mqtt-bridge/room_delivery.ts",
-      find: "await Promise.all(await this.#publishAll(room, entries));",
-      replace: "await this.#publishAll(room, entries);",
+      find: "await Promise.all(await this.#publishAll(room, entries, cameAt));",
+      replace: "await this.#publishAll(room, entries, cameAt);",
     }],
     scenario: "broker-link",
     expected: ["device feed"],
