@@ -50,7 +50,7 @@ export async function endAllStays({ db, log }: Pick<ChatContext, "db" | "log">):
 /** What the bridge keeps of whether devices are there; without presence (`shown` false) no leases. */
 export function deviceStatuses({ db, bus, presence }: ChatContext, { shown }: { shown: boolean }) {
   return {
-    presence: shown ? presence : undefined,
+    presence: shown ? presence.another() : undefined,
     hint: (devices: PrincipalId[]) => hintPresence(bus, devices),
     say: (
       lease: LeaseKey,

@@ -27,7 +27,7 @@ export function createMemoryPresence(
     }
   }
 
-  return {
+  const presence: Presence = {
     times,
     hold(sessions) {
       const at = now();
@@ -53,9 +53,11 @@ export function createMemoryPresence(
       const at = now();
       return Promise.resolve(new Set(principals.filter((principal) => live(principal, at))));
     },
+    another: () => presence,
     [Symbol.asyncDispose]() {
       ends.clear();
       return Promise.resolve();
     },
   };
+  return presence;
 }

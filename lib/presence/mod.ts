@@ -39,12 +39,14 @@ export interface Presence extends AsyncDisposable {
    */
   hold(sessions: PresenceSession[]): Promise<PrincipalId[] | undefined>;
   /**
-   * Lets live sessions end after the grace; `last` says that the node has no others. False when that
-   * is not known to have worked.
+   * Lets live sessions end after the grace; `last` says that this holder has no others. False when
+   * that is not known to have worked.
    */
   release(sessions: PresenceSession[], last?: boolean): Promise<boolean>;
   /** Those of `principals` who are online; undefined while that is unknown. */
   online(principals: PrincipalId[]): Promise<Set<PrincipalId> | undefined>;
+  /** The same for another holder in this process, whose last session says nothing of this one's. */
+  another(): Presence;
 }
 
 /** The times that follow from the length of a lease; nodes renew three times in that. */

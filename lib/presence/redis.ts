@@ -19,7 +19,6 @@ export function createRedisPresence(
     times: PresenceTimes;
   },
 ): Presence {
-  const node = newId();
   const [nodes, kept] = [`${prefix}presence:nodes`, `${prefix}presence:kept`];
   const keyOf = (principal: PrincipalId) => `${prefix}presence:of:${principal}`;
   const keysOf = (sessions: PresenceSession[]) => sessions.map((one) => keyOf(one.principal));
@@ -39,7 +38,7 @@ export function createRedisPresence(
     }
   }
 
-  return {
+  const heldBy = (node: string): Presence => ({
     times,
     async hold(sessions) {
       const args = [node, times.leaseMs, ...sessions.map(({ session }) => session)];
@@ -63,6 +62,8 @@ export function createRedisPresence(
       if (!Array.isArray(answer) || Number(answer[0]) !== 1) return undefined;
       return new Set(principals.filter((_, i) => Number(answer[i + 1]) === 1));
     },
+    another: () => heldBy(newId()),
     [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
+  });
+  return heldBy(newId());
 }

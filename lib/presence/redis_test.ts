@@ -223,3 +223,17 @@ testWith(service, "Upstash presence: every call is one command", async () => {
     await gateway.close();
   }
 });
+
+testWith(service, "Redis presence: two roles of a process are two who hold sessions", async () => {
+  await using s = await twoNodes();
+  const [web, bridge] = [s.a, s.a.another()];
+  const [person, device] = [newSession(), newSession()];
+  const holders = () => s.redis.command(["ZCARD", s.key("nodes")]);
+  await web.hold([person]);
+  await bridge.hold([device]);
+  assertEquals(await holders(), 2);
+  await web.release([person], true);
+  assertEquals(await holders(), 1, "the devices are held as before");
+  await bridge.release([device], true);
+  assertEquals(await holders(), 0);
+});

@@ -31,7 +31,7 @@ const MAX_SESSIONS = 100;
 const NODES_MS = 3_600_000;
 
 /**
- * KEYS nodes, kept, and for each session its principal; ARGV node, lease, and the sessions.
+ * KEYS nodes, kept, and for each session its principal; ARGV holder, lease, and the sessions.
  * Answers with the positions, from 1, of those whose principal had no live session.
  */
 export const HOLD = `${NOW}
@@ -54,7 +54,7 @@ end
 return came
 `;
 
-/** KEYS nodes, and principals; ARGV node, grace, 1 when the node holds no more, and the sessions. */
+/** KEYS nodes, and principals; ARGV holder, grace, 1 when it holds no more, and the sessions. */
 export const RELEASE = `${NOW}
 local grace = tonumber(ARGV[2])
 local ends = ms(now + grace)

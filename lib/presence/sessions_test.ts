@@ -24,6 +24,7 @@ function sessions(
       return Promise.resolve(!refuses.release);
     },
     online: () => Promise.resolve(new Set<string>()),
+    another: () => presence,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   return { told, refuses, sessions: new PresenceSessions({ presence, changed: () => {} }) };
