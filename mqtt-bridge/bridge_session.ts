@@ -79,6 +79,7 @@ export class BridgeSession implements Publisher {
         actions,
         devices: this.#devices,
         onStored: (room, seq) => this.#outbound.notice(room, seq),
+        isBehind: () => this.#presence?.isBehind() ?? false,
         log,
         signal,
       });

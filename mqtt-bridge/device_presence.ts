@@ -31,6 +31,8 @@ export interface DevicePresenceOptions {
 
 const TICK_MS = 1_000;
 const HEARD_MS = 15_000;
+/** More than markers take when nothing waits. */
+const BEHIND_MS = 5_000;
 /** At most one in 30 s, and what a node's gathering of changes may take from it. */
 const DAMP_MS = 32_000;
 /** Devices read at once when a term begins. */
@@ -106,6 +108,11 @@ export class DevicePresence {
   /** Something that the bridge has published has come back to it, behind all that came before. */
   echoed(topic: string): void {
     this.#marker.received(topic);
+  }
+
+  /** True while much of what devices have said may wait, at the broker or on the way. */
+  isBehind(): boolean {
+    return this.#heard.isBehind(BEHIND_MS);
   }
 
   /** It is not any more. What devices have said stands: brokers that die publish no last wills. */

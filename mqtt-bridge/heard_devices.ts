@@ -53,6 +53,11 @@ export class HeardDevices {
     this.#caughtUpAt = Math.max(this.#caughtUpAt, at);
   }
 
+  /** True when that was longer ago. */
+  isBehind(ms: number): boolean {
+    return this.#caughtUpAt < this.#now() - ms;
+  }
+
   /** The connection to the broker is over. */
   deaf(): void {
     this.#listeningSince = undefined;

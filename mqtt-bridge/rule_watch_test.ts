@@ -73,3 +73,21 @@ Deno.test("a reading that met an outdated state of its rule is judged again", st
         1,
   );
 });
+
+Deno.test("nobody is silent whose readings may wait at the broker", strict, async () => {
+  await using scene = await laneScene();
+  const device = await scene.device();
+  await scene.rules(device, [{ id: "gone", metric: "t", kind: "silence", seconds: 0.1 }]);
+  let behind = true;
+  const lane = scene.lane({ isBehind: () => behind });
+  await lane.say(device, { t: 1 });
+  await until("it is looked at", async () => {
+    const [row] = await scene.scene.db.query<{ version: number }>(
+      "select version from telemetry_rules",
+    );
+    return row!.version > 3;
+  });
+  assertEquals(await scene.said(device), []);
+  behind = false;
+  await scene.heard(device, 1);
+});

@@ -35,6 +35,8 @@ interface Surroundings {
   actions: Pick<BridgeActions, "send">;
   devices: Pick<KnownDevices, "principal">;
   onStored(room: RoomId, seq: number): void;
+  /** True while readings may wait that came long ago: nobody is silent then. */
+  isBehind?(): boolean;
   log: Log;
   /** The term is over. */
   signal: AbortSignal;
@@ -63,8 +65,10 @@ export class Telemetry {
       lane,
       actions: o.actions,
       principal: (id) => o.devices.principal(id),
-      heardFor: () =>
-        this.#listensSince === undefined ? 0 : (performance.now() - this.#listensSince) / 1000,
+      heardFor: () => {
+        const since = this.#listensSince;
+        return since === undefined || o.isBehind?.() ? 0 : (performance.now() - since) / 1000;
+      },
       onChanged: (rule) => this.#sources.expire(rule),
       onStored: o.onStored,
       log: o.log,

@@ -25,13 +25,16 @@ export interface Lane {
   kill(): Promise<void>;
 }
 
+type LaneOptions = Partial<TelemetryOptions> & { isBehind?: () => boolean };
+
 /** A room whose devices measure things. */
 export interface LaneScene extends AsyncDisposable {
   scene: ChatScene;
   owner: Principal;
   room: string;
   device(): Promise<Principal>;
-  lane(options?: Partial<TelemetryOptions>): Lane;
+  /** `isBehind`: readings may wait at the broker. */
+  lane(options?: LaneOptions): Lane;
   rules(device: Principal, rules: TelemetryRule[]): Promise<void>;
   known(device: Principal): Promise<DeviceTelemetry>;
   /** The texts of the device's messages. */
@@ -83,7 +86,11 @@ export async function laneScene(): Promise<LaneScene> {
   };
 }
 
-function laneOf({ chat, db }: ChatScene, home: string, options: Partial<TelemetryOptions>): Lane {
+function laneOf(
+  { chat, db }: ChatScene,
+  home: string,
+  { isBehind = () => false, ...options }: LaneOptions,
+): Lane {
   const faults: Faults = {};
   let dead = false;
   const faulty = faultyDatabase(db, {
@@ -114,6 +121,7 @@ function laneOf({ chat, db }: ChatScene, home: string, options: Partial<Telemetr
       principal: (id) => Promise.resolve(devices.get(id) ?? deviceOf(id)),
     },
     onStored: () => {},
+    isBehind,
     log: recordedLog().log,
     signal: over.signal,
   });
