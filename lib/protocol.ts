@@ -192,7 +192,9 @@ export type Signal =
   | { type: "receipt"; principal: PublicPrincipal; read: number }
   | { type: "presence"; state: PresenceState; changes: MemberPresence[] }
   | ({ type: "state" } & ReportedState)
-  | TelemetrySignal;
+  | TelemetrySignal
+  /** States or readings of devices were left out, because the reader was behind: read them again. */
+  | { type: "missed" };
 
 /** The limits of a connection, told in `ready`. */
 export interface Limits {

@@ -98,6 +98,9 @@ export const signalFrame = z.object({
     }),
     z.object({ type: z.literal("state"), ...reportedFields }),
     telemetrySignal,
+    z.object({ type: z.literal("missed") }).meta({
+      description: "States or readings of devices were left out for a slow reader: read them again",
+    }),
   ]),
 });
 

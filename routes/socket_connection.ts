@@ -76,6 +76,10 @@ export class SocketConnection implements Connection, Subscriber {
     return this.#done ? this.#leftBytes : this.socket.bufferedAmount;
   }
 
+  get nativeBytes(): number {
+    return this.bufferedBytes;
+  }
+
   /** Greets the client; `peer` is a room to join at once. */
   open(peer: RoomId | undefined): void {
     this.slot.occupy(this);

@@ -63,7 +63,7 @@ class RoomStream implements Connection, Subscriber {
   readonly id = newId();
   readonly since = Date.now();
   /** What waits here are strings. */
-  readonly bufferedBytes = 0;
+  readonly nativeBytes = 0;
   readonly body: ReadableStream<Uint8Array>;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #subscription: Subscription | undefined;
@@ -99,6 +99,11 @@ class RoomStream implements Connection, Subscriber {
     this.#expiry = expiresAt === undefined
       ? undefined
       : setTimeout(() => this.close("unauthenticated"), Math.max(0, expiresAt - Date.now()));
+  }
+
+  /** UTF-16 units count as bytes. */
+  get bufferedBytes(): number {
+    return this.#queuedChars;
   }
 
   async join(room: RoomId, cursor: Cursor | undefined): Promise<void> {

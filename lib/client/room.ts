@@ -229,6 +229,7 @@ export class Room extends Emitter<RoomEvents> {
       const { type: _, ...reported } = signal;
       return this.emit("reported", reported);
     }
+    if (signal.type === "missed") return this.emit("missed", undefined);
     if (signal.type !== "receipt") return;
     const { principal } = signal;
     const { state } = this.#context.connection;

@@ -35,6 +35,8 @@ export interface RoomEvents {
   presence: PresenceChange;
   /** The newest readings of a device, at most once a second. */
   telemetry: { device: PrincipalId; readings: Reading[] };
+  /** The link was too slow for some `reported` or `telemetry`: read again what is shown of them. */
+  missed: undefined;
   /** Messages were loaded into the timeline. */
   loaded: { count: number };
   /** The cursor was of no use: the timeline is empty, and reloads if it had been loaded. */

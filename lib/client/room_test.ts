@@ -281,10 +281,13 @@ Deno.test("Room tells what devices measure", strict, async () => {
   const { client, server, room } = await joined();
   const heard: unknown[] = [];
   room.on("telemetry", (telemetry) => heard.push(telemetry));
+  let missed = 0;
+  room.on("missed", () => missed++);
   const readings = [{ metric: "t", value: 21.5, at: "2026-03-01T12:00:00.000Z" }];
   const signal = { type: "telemetry" as const, device: "d", readings };
   server.socket.send({ type: "signal", room: "r", signal });
-  await until(() => heard.length === 1);
+  server.socket.send({ type: "signal", room: "r", signal: { type: "missed" } });
+  await until(() => missed === 1);
   assertEquals(heard, [{ device: "d", readings }]);
   client.close();
 });

@@ -10,7 +10,7 @@ export interface Connection {
   /** Unix milliseconds when the principal was last authenticated. */
   readonly since: number;
   /** Bytes that were written, have not left yet and lie outside the heap. */
-  readonly bufferedBytes: number;
+  readonly nativeBytes: number;
   /** Ends it, leaving its rooms at once; ending it again changes nothing. */
   close(why: CloseName, retryAfter?: number): void;
 }
@@ -63,7 +63,7 @@ export class Connections {
   /** Bytes outside the heap that all of them take. */
   get nativeBytes(): number {
     let bytes = this.#taken * CONNECTION_BYTES;
-    for (const { bufferedBytes } of this.#live) bytes += bufferedBytes;
+    for (const { nativeBytes } of this.#live) bytes += nativeBytes;
     return bytes;
   }
 

@@ -9,7 +9,7 @@ class FakeConnection implements Connection {
   readonly closes: [string, number | undefined][] = [];
   readonly principal: Principal;
   readonly since = 0;
-  bufferedBytes = 0;
+  nativeBytes = 0;
   constructor(id: string, session = `session of ${id}`, private readonly ended = () => {}) {
     this.principal = { id, kind: "user", role: "user", name: id, session };
   }
@@ -132,7 +132,7 @@ Deno.test("Connections counts what is outside the heap as long as a place is tak
   slot.occupy(connection);
   const idle = connections.nativeBytes;
   assert(idle > 0);
-  connection.bufferedBytes = 1_000_000;
+  connection.nativeBytes = 1_000_000;
   assertEquals(connections.nativeBytes - idle, 1_000_000);
   slot.release();
   assertEquals(connections.nativeBytes, 0);

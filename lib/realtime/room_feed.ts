@@ -30,6 +30,10 @@ const PAUSE = { msPerSubscriber: 0.024, minMs: 2, maxMs: 40, enoughEntries: 32 }
 const FULL = { bytes: 256 * 1024, readers: 32, waitMs: 100, lookMs: 10 };
 /** A reader that has so much before it gets no more of what many devices say at once. */
 const BEHIND_BYTES = 64 * 1024;
+/** How often it is looked whether such a reader can be told that it has missed something. */
+const MISSED_MS = 250;
+/** Signals that wait for the next turn; those beyond it are missed by everybody. */
+const MAX_SIGNALS = 100;
 
 /**
  * The log of one room as it passes through this node: entries come in any order and more than
@@ -44,6 +48,7 @@ export class RoomFeed implements Flushable {
   readonly #backlog = new Backlog();
   #waitingSince: number | undefined;
   #signals: Signal[] = [];
+  #telling: ReturnType<typeof setTimeout> | undefined;
   #flushedAt = 0;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -88,7 +93,8 @@ export class RoomFeed implements Flushable {
 
   /** Takes a signal for everybody here. */
   signal(signal: Signal): void {
-    if (this.#signals.length < 100) this.#signals.push(signal);
+    if (this.#signals.length < MAX_SIGNALS) this.#signals.push(signal);
+    else if (isLarge(signal)) { for (const one of this.subscriptions) this.#missed(one); }
     this.turn.add(this);
   }
 
@@ -106,10 +112,9 @@ export class RoomFeed implements Flushable {
         if (subscription.position === undefined) continue;
         // What a device measures is for members, as over REST
         if (signal.type === "telemetry" && subscription.role === null) continue;
-        // It may be lost, but must not cut off a reader who is behind
-        const isLarge = signal.type === "telemetry" || signal.type === "state";
-        if (isLarge && subscription.subscriber.bufferedBytes > BEHIND_BYTES) continue;
-        this.#guard(subscription, () => subscription.subscriber.signal(frame));
+        // It must not cut off a reader who is behind
+        if (isLarge(signal) && isBehind(subscription)) this.#missed(subscription);
+        else this.#guard(subscription, () => subscription.subscriber.signal(frame));
       }
     }
   }
@@ -118,6 +123,25 @@ export class RoomFeed implements Flushable {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#pause);
+    clearTimeout(this.#telling);
+  }
+
+  /** A subscriber lost a signal: it is told so as soon as it is behind no more. */
+  #missed(subscription: Subscription): void {
+    subscription.hasMissed = true;
+    if (this.#closed) return;
+    this.#telling ??= setTimeout(() => {
+      this.#telling = undefined;
+      const frame = JSON.stringify({ type: "signal", room: this.room, signal: { type: "missed" } });
+      for (const one of this.subscriptions) {
+        if (!one.hasMissed) continue;
+        if (one.position === undefined || isBehind(one)) this.#missed(one);
+        else {
+          one.hasMissed = false;
+          this.#guard(one, () => one.subscriber.signal(frame));
+        }
+      }
+    }, MISSED_MS);
   }
 
   #handOver(): void {
@@ -224,4 +248,13 @@ export class RoomFeed implements Flushable {
       }
     }
   }
+}
+
+/** What devices say is too much for a reader who is behind; it can be read again. */
+function isLarge({ type }: Signal): boolean {
+  return type === "telemetry" || type === "state";
+}
+
+function isBehind({ subscriber }: Subscription): boolean {
+  return subscriber.bufferedBytes > BEHIND_BYTES;
 }

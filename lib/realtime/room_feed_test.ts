@@ -210,6 +210,20 @@ Deno.test("RoomFeed cuts off no slow reader with what devices say", strict, asyn
   const types = (one: RecordedSubscriber) => one.signals.map(({ type }) => type);
   await until("signals", () => types(slow).length > 0);
   assertEquals([types(reader), types(slow)], [["state", "telemetry", "typing"], ["typing"]]);
+  slow.bufferedBytes = 0;
+  await until("it is told", () => types(slow).length > 1);
+  assertEquals([types(reader).length, types(slow)], [3, ["typing", "missed"]]);
+  // More in one turn than is kept is missed by all.
+  for (let i = 0; i < 101; i++) {
+    feed.signal({ type: "state", device, reported, ...versions, delta: {} });
+  }
+  const missed = (one: RecordedSubscriber) => types(one).filter((type) => type === "missed").length;
+  await until("both are told", () => missed(reader) === 1 && missed(slow) === 2);
+  assertEquals(types(reader).filter((type) => type === "state").length, 101);
+  slow.bufferedBytes = 100_000;
+  feed.signal({ type: "state", device, reported, ...versions, delta: {} });
+  feed.flush();
+  feed.close();
 });
 
 Deno.test("RoomFeed with many subscribers gathers entries and loses none", strict, async () => {

@@ -27,6 +27,8 @@ export class Subscription {
   position: number | undefined;
   role: RoomRole | null = null;
   ended = false;
+  /** States or readings of devices were left out, and it has not been told yet. */
+  hasMissed = false;
   /** Why it ended before it began. */
   refusal: ErrorCode | undefined;
   #visibleFrom = 1;

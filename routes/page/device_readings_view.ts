@@ -56,11 +56,14 @@ export function deviceReadingsView({ rest, room, device }: DevicePlace): PanelPa
       "many metrics.";
   };
   const stopCounting = whileVisible(COUNT_MS, () => void load());
-  const stop = room.on("telemetry", (signal) => {
-    if (signal.device !== device.id) return;
-    for (const reading of signal.readings) take(reading);
-    empty.hidden = rows.size > 0;
-  });
+  const stops = [
+    room.on("telemetry", (signal) => {
+      if (signal.device !== device.id) return;
+      for (const reading of signal.readings) take(reading);
+      empty.hidden = rows.size > 0;
+    }),
+    room.on("missed", () => void load()),
+  ];
   void load();
   return {
     element: element(
@@ -72,7 +75,7 @@ export function deviceReadingsView({ rest, room, device }: DevicePlace): PanelPa
       drops,
     ),
     stop() {
-      stop();
+      for (const stop of stops) stop();
       stopCounting();
     },
   };

@@ -57,6 +57,7 @@ export function deviceStateView({ room, device }: DevicePlace): PanelPart {
         void load();
       }
     }),
+    room.on("missed", () => void load()),
     room.on("state", (status) => {
       if (status === "live") void load();
     }),
