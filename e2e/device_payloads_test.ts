@@ -44,6 +44,22 @@ const REFUSED: Record<string, [payload: string | Uint8Array, code: string]> = {
   "a number that is no double": ['{"data":1e999}', "invalid_request"],
   "a clientId with a slash": ['{"text":"x","clientId":"a/b"}', "invalid_request"],
   "a replyTo that is no seq": ['{"text":"x","replyTo":-1}', "invalid_request"],
+  "an attachment that is a script": [
+    '{"text":"x","attachments":[{"url":"javascript:alert(1)"}]}',
+    "invalid_request",
+  ],
+  "an attachment with a password": [
+    '{"attachments":[{"url":"https://me:secret@files.example/"}]}',
+    "invalid_request",
+  ],
+  "an attachment with a path as its name": [
+    '{"attachments":[{"url":"https://files.example/","name":"../../passwd"}]}',
+    "invalid_request",
+  ],
+  "eleven attachments": [
+    JSON.stringify({ attachments: Array(11).fill({ url: "https://files.example/" }) }),
+    "invalid_request",
+  ],
 };
 
 /** Payloads of a request, likewise; they are answered on `errors` when they show no requestId. */
