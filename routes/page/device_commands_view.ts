@@ -19,7 +19,7 @@ export function deviceCommandsView(place: DevicePlace): PanelPart {
     if (commands === undefined) return;
     const mine = owned.device !== undefined;
     add.hidden = !mine;
-    anything.hidden = !mine || commands === null;
+    anything.hidden = !mine || commands?.length !== 0;
     const wanted = (commands ?? [null]).map((each) => ({
       key: JSON.stringify([each, mine]),
       make: () =>
@@ -62,7 +62,7 @@ export function deviceCommandsView(place: DevicePlace): PanelPart {
   const anything = small("Take any", "any-commands", () =>
     askFirst(
       "Let it take every command?",
-      "What is said about its commands here is deleted.",
+      "Members may send it anything then, and nothing is asked to be confirmed.",
       "Take any command",
       () => void attempt(() => set(null)),
     ));

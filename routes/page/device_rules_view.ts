@@ -4,6 +4,7 @@ import { askFirst } from "./dialog.ts";
 import { element, fill } from "./element.ts";
 import { iconButton } from "./icon_button.ts";
 import { attempt } from "./notice.ts";
+import { problemText } from "./problem_text.ts";
 import { REREAD_MS } from "./owned_device.ts";
 import { openRuleDialog } from "./rule_dialog.ts";
 import { ruleWords } from "./rule_words.ts";
@@ -60,7 +61,7 @@ export function deviceRulesView(place: DevicePlace): PanelPart {
     whileVisible(REREAD_MS, () => void load().catch(() => {})),
     room.on("state", show),
   ];
-  void attempt(load);
+  load().catch((error) => fill(list, element("li", { class: "muted" }, problemText(error))));
   return {
     element: element(
       "section",

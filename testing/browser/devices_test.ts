@@ -47,12 +47,17 @@ async function openDevice(person: Person, name: string): Promise<void> {
   await person.page.getByTestId("device-panel").waitFor();
 }
 
-/** Writes a desired state into the editor of the open panel. */
-async function wish(person: Person, desired: unknown): Promise<void> {
+/** Writes a desired state, or a patch of it, into the editor of the open panel. */
+async function wish(
+  person: Person,
+  desired: unknown,
+  { patch = false } = {},
+): Promise<void> {
   const { page } = person;
   if (!await page.getByTestId("desired-json").isVisible()) {
     await page.getByTestId("edit-desired").click();
   }
+  await page.getByTestId("desired-patch").setChecked(patch);
   await page.getByTestId("desired-json").fill(JSON.stringify(desired));
 }
 
@@ -165,7 +170,7 @@ Deno.test({
           await bob.page.getByTestId("room").filter({ hasText: room }).click();
           await openDevice(bob, "Pump 1");
           await wish(ann, { speed: 3 });
-          await wish(bob, { speed: 4 });
+          await wish(bob, { speed: 4 }, { patch: true });
           await bob.page.getByTestId("save-desired").click();
           const differing = ann.page.locator("[data-field=speed].differs");
           await differing.filter({ hasText: "4" }).waitFor();
