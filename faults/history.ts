@@ -185,7 +185,7 @@ export interface PresenceRecord {
 /** How long after the last fault was healed everybody had everything. */
 export interface ConvergenceRecord {
   healedAt: number;
-  /** The last acknowledgement of a write. */
+  /** The last acknowledgement of a write, or the last entry, if that came later. */
   lastAckAt: number;
   /** When each reading client had the head of its room: `client`, `room`, time; undefined: never. */
   reached: { client: string; room: RoomId; at?: number }[];

@@ -3,6 +3,7 @@ import type { PrincipalId, RoomId } from "../lib/protocol.ts";
 import { reached } from "./clients/waiting.ts";
 import type { ConvergenceRecord, FinalRoom } from "./history.ts";
 import type { FinalCommand } from "./history_devices.ts";
+import type { Recorder } from "./recorder.ts";
 import type { World } from "./world.ts";
 import type { Cast } from "./workload_cast.ts";
 
@@ -20,6 +21,7 @@ export async function convergence(
   healedAt: number,
 ): Promise<ConvergenceRecord> {
   const { recorder, signal } = cast.context;
+  const lastEntryAt = await newestEntryAt(recorder, store);
   const waiting: { client: string; room: RoomId; at?: number; has: () => boolean }[] = [];
   for (const { id, members } of cast.rooms) {
     const head = await headOf(store, id);
@@ -40,11 +42,19 @@ export async function convergence(
   const acks = recorder.writes.flatMap(({ acks }) => acks.map(({ at }) => at));
   return {
     healedAt,
-    lastAckAt: acks.reduce((a, b) => Math.max(a, b), 0),
+    lastAckAt: acks.reduce((a, b) => Math.max(a, b), lastEntryAt),
     reached: waiting.map(({ client, room, at }) =>
       at === undefined ? { client, room } : { client, room, at }
     ),
   };
+}
+
+/** Nobody is told of some entries, such as the end of a command. By the clock of the run. */
+async function newestEntryAt({ now }: Pick<Recorder, "now">, store: Store): Promise<number> {
+  const [row] = await store.query<{ ms: number }>(
+    "select (extract(epoch from max(at)) * 1000)::float8 as ms from entries",
+  );
+  return now() - (Date.now() - row!.ms);
 }
 
 async function headOf(store: Store, room: RoomId): Promise<number> {
