@@ -43,6 +43,9 @@ async function startRoles(services: Services): Promise<Running> {
     if (config.roles.includes("web")) {
       web = startWeb(services, () => broker);
       roles.push(web);
+    } else if (config.port !== undefined) {
+      const { startProbes } = await import("./routes/probes.ts");
+      roles.push(startProbes(services));
     }
   } catch (error) {
     await stop();

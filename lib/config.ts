@@ -32,8 +32,11 @@ const roles = z.string().transform((value, context): Role[] => {
 
 /** Every variable with its meaning; `.env.example` is tested against this object. */
 export const environment = z.object({
-  HOST: z.string().default("127.0.0.1").describe("Address the web role listens on"),
-  PORT: port.optional().describe("Port of the web role; 8000 when absent, or the next free one"),
+  HOST: z.string().default("127.0.0.1").describe("Address that PORT is on"),
+  PORT: port.optional().describe(
+    "Port of the web role, 8000 or the next free one when absent; without that role, if it is given, " +
+      "of /healthz, /readyz and /metrics",
+  ),
   DATA_DIR: z.string().default(".data").describe("Folder of everything embedded mode keeps"),
   ROLES: roles.optional().describe("Comma-separated: web, workers, bridge; all when absent"),
   PRODUCTION: flag.default(false).describe("1 refuses every embedded or in-process stand-in"),

@@ -9,7 +9,10 @@ const readiness = z.object({
 });
 
 /** How the server is doing, for probes and for Prometheus. */
-export function healthRoutes(api: Api, { checks, log, metrics }: RouteContext): void {
+export function healthRoutes(
+  api: Api,
+  { checks, log, metrics }: Pick<RouteContext, "checks" | "log" | "metrics">,
+): void {
   const ready = readinessOf(checks, (name, error) => {
     log.warn("A service is not ready", { service: name, error });
   });

@@ -1,16 +1,14 @@
 import { authenticate, redeemTicket } from "../lib/auth/mod.ts";
 import { deviceSecret } from "../lib/auth/devices.ts";
-import { ConfigError } from "../lib/config.ts";
 import type { Services } from "../lib/services.ts";
 import { within } from "../lib/within.ts";
 import { createApp } from "./app.ts";
 import type { RouteContext } from "./context.ts";
+import { listen } from "./listen.ts";
 import type { MqttEndpoint } from "./mqtt_endpoint.ts";
 import { startNode } from "./node.ts";
 import type { SocketContext } from "./socket_context.ts";
 
-const DEFAULT_PORT = 8000;
-const PORT_TRIES = 100;
 /** Milliseconds that what was asked over connections, and then open requests, may take. */
 const FINISH_MS = { connections: 1900, requests: 400 };
 
@@ -63,11 +61,9 @@ export function startWeb(
     }
     return await app.fetch(request, info);
   };
-  const { server, steppedOver } = listen(config.host, config.port, handler);
-  const { hostname, port } = server.addr as Deno.NetAddr;
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const { server, url, steppedOver } = listen(config, handler);
   return {
-    url: `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`,
+    url,
     steppedOver,
     async stop() {
       const stopped = node.stop();
@@ -76,27 +72,6 @@ export function startWeb(
       await within(FINISH_MS.requests, Promise.all([stopped, server.shutdown()]));
     },
   };
-}
-
-/** Throws ConfigError when nobody could listen there. */
-function listen(
-  hostname: string,
-  port: number | undefined,
-  handler: Deno.ServeHandler<Deno.NetAddr>,
-): { server: Deno.HttpServer<Deno.NetAddr>; steppedOver: number | undefined } {
-  for (let candidate = port ?? DEFAULT_PORT;; candidate++) {
-    try {
-      const server = Deno.serve({ hostname, port: candidate, onListen: () => {} }, handler);
-      const steppedOver = port === undefined && candidate !== DEFAULT_PORT;
-      return { server, steppedOver: steppedOver ? DEFAULT_PORT : undefined };
-    } catch (error) {
-      const taken = error instanceof Deno.errors.AddrInUse;
-      if (taken && port === undefined && candidate < DEFAULT_PORT + PORT_TRIES) continue;
-      if (taken) throw new ConfigError(`PORT: ${candidate} on ${hostname} is taken`);
-      const { message } = error as Error;
-      throw new ConfigError(`HOST, PORT: cannot listen on ${hostname}:${candidate}: ${message}`);
-    }
-  }
 }
 
 /** Waits until the last connection has closed, but not longer than `ms`. */
