@@ -82,13 +82,19 @@ export function startBridge(options: BridgeOptions): Bridge {
   async function work(): Promise<void> {
     const name = `bridge:${options.shard ?? 0}`;
     const { store, log, lease: times = {} } = options;
+    // Of one term at a time: it has the whole next one to store what it could not.
+    let last = new AbortController();
     for (let failures = 0; !stop.signal.aborted;) {
       const lease = await acquireLease({ store, name, holder, log, ...times }, stop.signal);
       if (lease === undefined) return;
       log.info("This bridge is active", { term: lease.term });
       try {
         session = new BridgeSession(options, lease);
-        const end = await session.run(stop.signal);
+        const givenUp = new AbortController();
+        const end = await session.run(stop.signal, givenUp.signal).finally(() => {
+          last.abort();
+          last = givenUp;
+        });
         failures = 0;
         if (end === "taken_over") {
           log.error("Another client uses the bridge's client id at the broker");

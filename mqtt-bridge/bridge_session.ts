@@ -118,8 +118,11 @@ export class BridgeSession implements Publisher {
     lease.lost.addEventListener("abort", () => this.#finish("deposed"));
   }
 
-  /** Works until `stop`, until the lease is lost, or until another takes the session over. */
-  async run(stop: AbortSignal): Promise<SessionEnd> {
+  /**
+   * Works until `stop`, until the lease is lost, or until another takes the session over. Readings
+   * that could not be stored by then are tried on until `stop` or `givenUp`.
+   */
+  async run(stop: AbortSignal, givenUp: AbortSignal): Promise<SessionEnd> {
     const onStop = () => this.#finish("stopped");
     stop.addEventListener("abort", onStop);
     if (stop.aborted) onStop();
@@ -127,7 +130,7 @@ export class BridgeSession implements Publisher {
       const outbound = this.#outbound.run();
       const states = this.#states.run();
       const presence = this.#presence?.run();
-      const telemetry = this.#telemetry?.run();
+      const telemetry = this.#telemetry?.run(AbortSignal.any([stop, givenUp]));
       const work = [
         outbound,
         states,

@@ -1,4 +1,4 @@
-import { pause } from "../lib/backoff.ts";
+import { backoffMs, pause } from "../lib/backoff.ts";
 import { ConfabError } from "../lib/errors.ts";
 import type { Rate } from "../lib/limits/mod.ts";
 import type { Log } from "../lib/log.ts";
@@ -118,11 +118,14 @@ export class Telemetry {
     for (const reading of read) this.#take(source, reading);
   }
 
-  /** Stores readings, shows them, and follows the rules, until the term is over. */
-  async run(): Promise<void> {
+  /**
+   * Stores readings, shows them, and follows the rules, until the term is over. Where it ended
+   * because the database is away, what was taken is stored once that is back, until `givenUp`.
+   */
+  async run(givenUp: AbortSignal): Promise<void> {
     const rounds = this.#rounds();
     await over(this.o.signal);
-    await within(FINISH_MS, rounds.then(() => this.#storeAll()));
+    await within(FINISH_MS, rounds.then(() => this.#finish(givenUp)));
   }
 
   /** Devices are heard from now on, or not any more. */
@@ -157,6 +160,19 @@ export class Telemetry {
     }
   }
 
+  async #finish(givenUp: AbortSignal): Promise<void> {
+    for (let failures = 0;;) {
+      try {
+        return await this.#storeAll();
+      } catch (error) {
+        if (!passes(error)) this.o.log.error("The last readings could not be stored", { error });
+        if (!passes(error) || givenUp.aborted) return;
+        if (failures === 0) this.o.log.warn("The last readings wait for the database", { error });
+        await pause(backoffMs(++failures, { baseMs: 100, capMs: 1000 }), givenUp);
+      }
+    }
+  }
+
   /** What is left from before, and what has come since. */
   async #storeAll(): Promise<void> {
     await this.#store.flush(this.#buffer);
@@ -172,12 +188,15 @@ export class Telemetry {
       if (this.#failing) this.o.log.info("Readings are stored again");
       this.#failing = false;
     } catch (error) {
-      const passes = error instanceof ConfabError && error.code === "unavailable";
-      if (!passes) this.o.log.error("Readings could not be worked on", { error });
+      if (!passes(error)) this.o.log.error("Readings could not be worked on", { error });
       else if (!this.#failing) this.o.log.warn("Readings wait for the database", { error });
       this.#failing = true;
     }
   }
+}
+
+function passes(error: unknown): boolean {
+  return error instanceof ConfabError && error.code === "unavailable";
 }
 
 function attempt<T>(work: () => T): T | Error {

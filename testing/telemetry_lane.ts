@@ -19,6 +19,8 @@ export interface Lane {
   faults: Faults;
   /** Publishes readings of a device in the room, or in another. */
   say(device: Principal, payload: unknown, room?: string): Promise<void>;
+  /** Ends as a bridge does whose term is over. */
+  depose(): Promise<void>;
   /** Ends as a bridge does that is asked to. */
   stop(): Promise<void>;
   /** Ends without a word: nothing of it reaches the database any more. */
@@ -103,7 +105,7 @@ function laneOf(
       if (dead) await new Promise<never>(() => {});
     },
   });
-  const over = new AbortController();
+  const [over, givenUp] = [new AbortController(), new AbortController()];
   const devices = new Map<string, Principal>();
   const telemetry = new Telemetry({
     lane: telemetryLane({ db: faulty, bus: chat.bus }),
@@ -126,10 +128,14 @@ function laneOf(
     signal: over.signal,
   });
   telemetry.listens(true);
-  const running = telemetry.run();
-  const stop = async () => {
+  const running = telemetry.run(givenUp.signal);
+  const depose = async () => {
     over.abort();
     await running;
+  };
+  const stop = () => {
+    givenUp.abort();
+    return depose();
   };
   return {
     telemetry,
@@ -150,6 +156,7 @@ function laneOf(
         },
       });
     },
+    depose,
     stop,
     kill() {
       dead = true;
