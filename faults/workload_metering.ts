@@ -103,10 +103,9 @@ export class Metering implements WorkloadPart {
     const { metering } = recorder;
     metering.wholeFrom = recorder.now();
     const meters = [this.steady, this.sleeper];
-    await Promise.all([
-      lookAtMeters(this.#looking, meters, healedAt + PRESENCE_MS),
-      this.#crossOnce(),
-    ]);
+    this.steady.lateWill();
+    await this.#crossOnce();
+    await lookAtMeters(this.#looking, meters, healedAt + PRESENCE_MS);
     if (this.patience === "alerts") await this.#awaitAlerts();
     await this.#expectNothing();
     this.#stop.abort();

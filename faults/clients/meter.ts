@@ -33,7 +33,8 @@ export class Meter implements Client {
   readonly #signal: AbortSignal;
   readonly #running: Promise<void>;
   #client: MqttClient | undefined;
-  #session = 0;
+  /** The one before is as if it were of an earlier run, so that a late last will has one. */
+  #session = 1;
   #born = false;
   #awake = Promise.withResolvers<void>();
 
@@ -109,7 +110,7 @@ export class Meter implements Client {
 
   /** As a broker that brings the last will of an older connection late. */
   lateWill(): void {
-    if (!this.#born || this.#session < 2) return;
+    if (!this.#born) return;
     const will = { online: false, session: this.#session - 1 };
     this.#publish(this.#options.access.topics.status, will, { retain: true }, (at) => {
       this.record.lateWills.push(at);

@@ -8,10 +8,10 @@ const SILENT_MS = 10_000 + 25_000 + 2000;
 const BACK_MS = 25_000;
 const LOOK_MS = 5000;
 
-/** Answers of the database get lost while a bridge stores readings. */
+/** Answers of the database get lost while a bridge stores readings, and then it is away. */
 export const readingsStored: Scenario = {
   name: "readings-stored",
-  what: "The bridge stores readings, and the database's answers are lost again and again",
+  what: "The database's answers to readings are lost again and again, then it is away for 6 s",
   nodes: 1,
   bridges: 1,
   least: {
@@ -28,6 +28,12 @@ export const readingsStored: Scenario = {
       link.drop();
       link.heal();
     }
+    // Longer than a bridge's lease (4 s)
+    link.blackHole();
+    await measureFor(stage, meter, 6000);
+    link.drop();
+    link.heal();
+    await measureFor(stage, meter, 500);
     await stage.pause(1500);
     await readMetrics(stage.looking, stage.recorder.metering.metrics);
   },
