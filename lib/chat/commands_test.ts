@@ -279,7 +279,8 @@ Deno.test("open commands come in the order in which they were sent", strict, asy
   const first = await readOpenCommands(db, [pump.id], 0, 2);
   assertEquals(first.map(({ id }) => id), sent.slice(3, 5));
   const [open] = first;
-  const { number: _, expiresAt, seq, ...shown } = open!;
+  const { number: _, expiresAt, readAt, seq, ...shown } = open!;
+  assert(readAt < new Date(expiresAt));
   assertEquals(shown, {
     id: sent[3]!,
     device: pump.id,

@@ -173,7 +173,7 @@ export interface StoredCredential {
   former?: { generation: number; endsInMs: number };
   disabled: boolean;
   /** For good. */
-  deleted: boolean;
+  deleted?: boolean;
 }
 
 interface CredentialRow extends Row {
@@ -202,7 +202,7 @@ function credentialOf(row: CredentialRow): StoredCredential {
     plainGeneration: row.plain_generation,
     ...(former === null || endsInMs === null ? {} : { former: { generation: former, endsInMs } }),
     disabled,
-    deleted,
+    ...(deleted ? { deleted } : {}),
   };
 }
 
