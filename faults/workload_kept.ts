@@ -8,6 +8,8 @@ import { listed } from "./workload_final.ts";
 
 const LOOK_MS = 10_000;
 const AGAIN_MS = 250;
+/** Every device has asked the broker again by then what it keeps. */
+const SILENT_MS = 4000;
 
 /** What a look at the states of devices works with. */
 export interface StateLook {
@@ -52,9 +54,10 @@ function settled(
   const { id: device } = state.device;
   const own = (one: { device: PrincipalId; room: RoomId }) =>
     one.device === device && one.room === room;
-  const isKept = desired.some((one) => own(one) && one.retained && one.at > from);
-  // Nothing is given where nothing is kept, but for the word that it is so
-  const kept = isKept || state.desired === undefined ? desired.findLast(own)?.given : undefined;
+  const isGiven = desired.some((one) => own(one) && one.retained && one.at > from);
+  // Where nothing is kept nothing is given: what was given last may have gone without a word
+  const mayBeKept = state.desired === undefined && recorder.now() < from + SILENT_MS;
+  const kept = isGiven || mayBeKept ? desired.findLast(own)?.given : undefined;
   const said = reports.findLast(own)?.reported;
   return {
     ...{ device, room, at: recorder.now(), state },
