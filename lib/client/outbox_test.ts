@@ -134,7 +134,8 @@ Deno.test("Outbox sends after a reload what was not sent before it", strict, asy
   };
   const before = await scene({ outboxStore });
   before.server.intercept = (frame) => frame.type === "send";
-  before.client.room("r").send({ text: "first" }).catch(() => {});
+  const attachments = [{ url: "https://files.example/a.jpg", size: 1 }];
+  before.client.room("r").send({ text: "first", attachments }).catch(() => {});
   before.client.room("r").send({ text: "second" }).catch(() => {});
   await until(() => before.server.socket.got("send").length === 1);
   before.client.close();
@@ -142,6 +143,8 @@ Deno.test("Outbox sends after a reload what was not sent before it", strict, asy
   await after.client.room("r").join();
   await until(() => stored(after.server).length === 2);
   assertEquals(stored(after.server), ["first", "second"]);
+  const messages = after.server.room("r").messages();
+  assertEquals(messages.map((message) => message.attachments), [attachments, []]);
   await until(() => kept.size === 0);
   after.client.close();
 });
@@ -161,7 +164,8 @@ Deno.test("Room repeats an edit with the same clientId until it is answered", st
   const { clock, client, server } = await scene();
   const room = client.room("r");
   await room.load();
-  const { seq } = await room.send({ text: "helo" });
+  const attachments = [{ url: "https://files.example/a.jpg" }];
+  const { seq } = await room.send({ text: "helo", attachments });
   const ids: (string | undefined)[] = [];
   server.intercept = (frame, socket) => {
     if (frame.type !== "edit") return false;
@@ -178,7 +182,9 @@ Deno.test("Room repeats an edit with the same clientId until it is answered", st
   await edited;
   await until(() => room.timeline.messages[0]?.text === "hello");
   assertEquals(new Set(ids).size, 1);
+  assertEquals(room.timeline.messages[0]?.attachments, attachments);
   await room.delete(seq);
   await until(() => room.timeline.messages[0]?.deletedAt !== undefined);
+  assertEquals(room.timeline.messages[0]?.attachments, []);
   client.close();
 });
