@@ -5,8 +5,8 @@ import type { RuleWatch, WatchedRule } from "./rule_watch.ts";
 /** A device in a room, as far as it is known. */
 export interface Source extends Pair {
   member: boolean;
-  /** Names of its metrics, also of those that are not stored yet. */
-  metrics: Set<string>;
+  /** Names of its metrics, and when those were taken that may not be stored yet. */
+  metrics: Map<string, number>;
   rules: WatchedRule[];
   /** Milliseconds of performance.now(). */
   knownAt: number;
@@ -17,6 +17,8 @@ const REFRESH_MS = 5000;
 /** Of those that are not in the room: it may be added any moment. */
 const ABSENT_MS = 2000;
 const MAX_SOURCES = 20_000;
+/** Names of metrics are stored by then, or the database is away and nothing is learned from it. */
+const STORED_MS = 60_000;
 /** Devices that one question to the database is about. */
 const PAGE = 500;
 
@@ -100,7 +102,7 @@ export class TelemetrySources {
     const source: Source = {
       ...pair,
       member: place !== undefined,
-      metrics: new Set(),
+      metrics: new Map(),
       rules: [],
       knownAt: now,
       usedAt: now,
@@ -147,8 +149,13 @@ export class TelemetrySources {
     source.knownAt = performance.now();
     source.member = place !== undefined;
     if (place === undefined) return;
-    // Metrics that are not stored yet are known here only
-    for (const metric of place.metrics) source.metrics.add(metric);
+    // Metrics that are not stored yet are known here only; those that are not any more, nowhere
+    for (const [metric, takenAt] of source.metrics) {
+      if (source.knownAt - takenAt > STORED_MS) source.metrics.delete(metric);
+    }
+    for (const metric of place.metrics) {
+      if (!source.metrics.has(metric)) source.metrics.set(metric, -Infinity);
+    }
     source.rules = this.rules.adopt(place.rules, source.rules);
   }
 }
@@ -158,7 +165,8 @@ export function takeNames({ metrics }: Source, names: string[]): boolean {
   const fresh = new Set(names.filter((name) => !metrics.has(name)));
   if (fresh.size === 0) return true;
   if (metrics.size + fresh.size > TELEMETRY.metrics) return false;
-  for (const name of fresh) metrics.add(name);
+  const now = performance.now();
+  for (const name of fresh) metrics.set(name, now);
   return true;
 }
 

@@ -1,5 +1,6 @@
 import type { Database } from "../lib/database/mod.ts";
 import {
+  deleteCrowdingMetrics,
   deleteLeftRules,
   deleteOldBuckets,
   deleteOldMetrics,
@@ -12,6 +13,8 @@ import { TELEMETRY } from "../lib/telemetry.ts";
 const BATCH = 1000;
 /** So much longer is everything kept than promised: somebody may just be asking for it. */
 const SLACK_SECONDS = 120;
+/** What is measured once a day is not forgotten when there are too many metrics. */
+const UNSEEN_SECONDS = 25 * 3600;
 
 /**
  * Rolls telemetry up into minutes and hours, and deletes what is too old. Returns how many rows it
@@ -28,6 +31,7 @@ export function rollUp(db: Database, stopping: AbortSignal): Promise<number> {
 export function forgetTelemetry(db: Database, stopping: AbortSignal): Promise<number> {
   return inBatches([
     () => deleteOldMetrics(db, TELEMETRY.kept[3600], BATCH),
+    () => deleteCrowdingMetrics(db, TELEMETRY.metrics, UNSEEN_SECONDS, BATCH),
     () => deleteOldWriters(db, BATCH),
     () => deleteLeftRules(db, BATCH),
   ], stopping);

@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { laneScene } from "../testing/telemetry_lane.ts";
 import { DatabaseError } from "../lib/database/mod.ts";
+import { ConfabError } from "../lib/errors.ts";
 import { until } from "../testing/until.ts";
 import { forgetTelemetry, rollUp } from "./telemetry.ts";
 
@@ -69,6 +70,31 @@ Deno.test(
     assertEquals(await db.query("select 1 from telemetry_writers"), []);
   },
 );
+
+Deno.test("metrics that were named by mistake give way a day later", strict, async () => {
+  await using scene = await laneScene();
+  const { scene: { db } } = scene;
+  const device = await scene.device();
+  await scene.rules(device, [{ id: "a", metric: "ruled", kind: "above", threshold: 1 }]);
+  const lane = scene.lane();
+  const count = async () => (await scene.known(device)).metrics.length;
+  const wrong = Object.fromEntries(Array.from({ length: 61 }, (_, i) => [`wrong${i}`, 1]));
+  await lane.say(device, { ruled: 1, fresh: 1, ...wrong });
+  await until("they are stored", async () => await count() === 63);
+  const old = "update telemetry_latest set stored_at = now() - interval '26 hours' where metric ";
+  await db.query(`${old} <> 'fresh'`);
+  await forgetTelemetry(db, running);
+  assertEquals(await count(), 63, "there is room for one more");
+  await lane.say(device, { last: 1 });
+  await until("it is stored", async () => await count() === 64);
+  await assertRejects(() => lane.say(device, { right: 1 }), ConfabError);
+  await db.query(`${old} in ('ruled', 'wrong0')`);
+  await forgetTelemetry(db, running);
+  const names = (await scene.known(device)).metrics.map(({ metric }) => metric);
+  assertEquals(names, ["fresh", "last", "ruled"]);
+  await lane.stop();
+  await scene.lane().say(device, { right: 1 });
+});
 
 Deno.test("a batch counts once although its answer was lost for hours", strict, async () => {
   await using scene = await laneScene();

@@ -100,6 +100,34 @@ export async function deleteOldMetrics(
 }
 
 /**
+ * Forgets metrics that had no reading for `unseenSeconds` and that no rule is about, where a device
+ * has `full` metrics or more in a room: it could have no other.
+ */
+export async function deleteCrowdingMetrics(
+  db: Database,
+  full: number,
+  unseenSeconds: number,
+  most: number,
+): Promise<number> {
+  const rows = await db.query(
+    `delete from telemetry_latest t using (
+       select x.room_id, x.device_id, x.metric from telemetry_latest x
+       where x.stored_at < clock_timestamp() - make_interval(secs => $2)
+         and (select count(*) from telemetry_latest y
+              where y.room_id = x.room_id and y.device_id = x.device_id) >= $1
+         and not exists (
+           select 1 from telemetry_rules r
+           where r.room_id = x.room_id and r.device_id = x.device_id
+             and r.definition ->> 'metric' = x.metric)
+       limit $3 for update skip locked) old
+     where t.room_id = old.room_id and t.device_id = old.device_id and t.metric = old.metric
+     returning 1`,
+    [full, unseenSeconds, most],
+  );
+  return rows.length;
+}
+
+/**
  * Forgets writers that have stored nothing for a week: a bridge that the database was away for may
  * send its last batch again as long as it lives.
  */
