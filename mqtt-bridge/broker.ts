@@ -8,9 +8,10 @@ import { SIZES } from "../lib/protocol.ts";
 import { createAccess, refusal } from "./broker_access.ts";
 import { type ArrivalLimits, Arrivals } from "./broker_arrivals.ts";
 import { boundIncoming } from "./broker_incoming.ts";
-import { readWhole, refuseMalformed } from "./broker_packets.ts";
+import { refuseMalformed } from "./broker_packets.ts";
 import { boundQueues } from "./broker_queues.ts";
 import { Sessions } from "./broker_sessions.ts";
+import { type ReadLimits, ReadThrottle } from "./broker_throttle.ts";
 import { Topics } from "./topics.ts";
 
 /** How the embedded broker is started. */
@@ -31,6 +32,8 @@ export interface BrokerOptions {
   connectMs?: number;
   /** Of one device at once, with different client ids. Default 10. */
   maxConnectionsPerDevice?: number;
+  /** Of one device; beyond it the broker reads more slowly. Default: no bound. */
+  reads?: ReadLimits;
 }
 
 /** The embedded MQTT broker (3.1.1 and 5), for one process. */
@@ -103,8 +106,8 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     if (username === undefined || given === undefined || given.length > 256) return false;
     if (username === BRIDGE_USER) {
       if (!equal(given, password) || !/^confab-bridge-\w+$/.test(client.id)) return false;
-      sessions.open(client, undefined);
-      return true;
+      throttle.free(client);
+      return sessions.open(client, undefined);
     }
     const device = deviceOfUsername(username);
     if (device === undefined || !belongs(client.id, device)) return false;
@@ -113,13 +116,15 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     if (attempt === undefined) return false;
     try {
       const answer = withDeadline(options.authenticate(device, given.toString(), username));
-      return await answer && attempt.stands() && !isFull() &&
-        sessions.open(client, { device, username });
+      if (!await answer || !attempt.stands() || isFull()) return false;
+      throttle.limit(client, device);
+      return sessions.open(client, { device, username });
     } finally {
       attempt.end();
     }
   }
 
+  const throttle = new ReadThrottle(options.reads, log);
   const sockets = new Set<Socket>();
   const arrivals = new Arrivals(options.arrivals ?? { perAddress: 50, total: 200 }, log);
   const maxSockets = (options.maxConnections ?? 1000) + 1;
@@ -130,8 +135,9 @@ export async function startBroker(options: BrokerOptions): Promise<EmbeddedBroke
     arrivals.come(socket);
     socket.setNoDelay(true);
     socket.once("close", () => sockets.delete(socket));
-    readWhole(socket);
+    throttle.add(socket);
     const client = broker.handle(socket);
+    throttle.follow(client);
     refuseMalformed(client, () => {
       log.debug("A malformed MQTT packet ended a connection", { client: client.id });
     });

@@ -1,5 +1,3 @@
-import { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
 import type { Client } from "aedes";
 import type { Parser } from "mqtt-packet";
 
@@ -91,17 +89,4 @@ export function refuseMalformed(client: Client, onRefused: () => void): void {
     // For aedes, a packet of an unknown kind is a reason to hang up.
     packet.cmd = "malformed";
   });
-}
-
-/**
- * Has a socket give all that it holds at once. Aedes reads once whenever there is something to
- * read, but may get one of several pieces; the rest of a packet would wait until more comes.
- */
-export function readWhole(socket: Socket): void {
-  const read = socket.read.bind(socket);
-  socket.read = (size?: number | null) => {
-    const pieces: Buffer[] = [];
-    for (let piece = read(size!); piece !== null; piece = read(size!)) pieces.push(piece);
-    return pieces.length === 0 ? null : Buffer.concat(pieces);
-  };
 }

@@ -5,9 +5,11 @@ import { deviceStatuses, endAllStays } from "../lib/chat/device_presence.ts";
 import { liveDevice } from "../lib/chat/devices.ts";
 import { telemetryLane } from "../lib/chat/telemetry_lane.ts";
 import { ConfigError } from "../lib/config.ts";
+import { SIZES } from "../lib/protocol.ts";
 import type { Services } from "../lib/services.ts";
 import { type Bridge, type Provisioning, startBridge } from "./bridge.ts";
 import { DEFAULT_PORT, type EmbeddedBroker, startBroker } from "./broker.ts";
+import type { ReadLimits } from "./broker_throttle.ts";
 import type { WatchRoom } from "./ports.ts";
 import type { TelemetryOptions } from "./telemetry.ts";
 
@@ -72,9 +74,11 @@ export async function startBridgeRole(services: BridgeServices): Promise<BridgeR
 
 /** Throws ConfigError when nobody could listen there. */
 function openBroker({ config, chat, keys, log }: BridgeServices): Promise<EmbeddedBroker> {
-  const { host, mqtt: { port }, limits: { socketsPerAddress } } = config;
+  const { host, mqtt: { port }, limits } = config;
+  const { socketsPerAddress } = limits;
   return startBroker({
     arrivals: { perAddress: socketsPerAddress, total: 4 * socketsPerAddress },
+    reads: readLimits(limits),
     port,
     host,
     prefix: config.mqtt.prefix,
@@ -88,6 +92,18 @@ function openBroker({ config, chat, keys, log }: BridgeServices): Promise<Embedd
     if (error.code !== "EADDRINUSE") throw error;
     throw new ConfigError(`MQTT_PORT: ${port} on ${host} is taken`);
   });
+}
+
+/** So far above the quotas of a device that who exceeds these is told of it first. */
+function readLimits(limits: BridgeServices["config"]["limits"]): ReadLimits {
+  const perSecond = 2 * (limits.sendsPerSecond + limits.telemetryPerSecond);
+  return {
+    packets: { perSecond, burst: Math.max(perSecond, limits.sendBurst + limits.telemetryBurst) },
+    bytes: {
+      perSecond: limits.sendsPerSecond * SIZES.bodyBytes,
+      burst: limits.sendBurst * SIZES.bodyBytes,
+    },
+  };
 }
 
 /** Readings are counted for `/metrics`, which the role `web` shows when it is in this process. */

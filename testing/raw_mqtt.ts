@@ -20,6 +20,8 @@ export interface RawMqttOptions {
   /** False keeps the session, in MQTT 5 for ten minutes. Default true. */
   clean?: boolean;
   will?: IConnectPacket["will"];
+  /** Default 60. */
+  keepaliveSeconds?: number;
   /** Speaks TLS to `localhost`, trusting these certificates (PEM) and those of Deno. */
   tls?: { caCerts: string[] };
 }
@@ -69,7 +71,7 @@ export class RawMqtt implements AsyncDisposable {
       protocolId: "MQTT",
       protocolVersion: version,
       clean,
-      keepalive: 60,
+      keepalive: options.keepaliveSeconds ?? 60,
       clientId,
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password: Buffer.from(password) }),
