@@ -29,7 +29,9 @@ export function deviceCommandsView(place: DevicePlace): PanelPart {
     const keys = new Set(wanted.map(({ key }) => key));
     for (const key of rows.keys()) if (!keys.has(key)) rows.delete(key);
     for (const { key, make } of wanted) if (!rows.has(key)) rows.set(key, make());
+    const within = list.contains(document.activeElement);
     arrange(list, wanted.map(({ key }) => rows.get(key)!));
+    if (within && !list.contains(document.activeElement)) add.focus();
   };
   const load = async () => {
     commands = (await rest.deviceCommands(room.id, device.id)).commands;

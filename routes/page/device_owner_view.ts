@@ -27,13 +27,9 @@ export function deviceOwnerView(place: DevicePlace): PanelPart {
       expectation = expectationForm(place);
       fill(body, expectation.element, schemaRow(place), access);
     }
-    const focused = document.activeElement?.getAttribute("data-testid");
-    const within = access.contains(document.activeElement);
+    const focused = [...access.children].findIndex((row) => row.contains(document.activeElement));
     fill(access, secretRow(place, owned.device), accessRow(place, owned.device), deleteRow(place));
-    if (within) {
-      const again = access.querySelector<HTMLElement>(`[data-testid="${focused}"]`);
-      (again ?? access.querySelector("button"))?.focus();
-    }
+    access.children[focused]?.querySelector("button")?.focus();
   };
   show();
   const stop = owned.on(show);

@@ -24,7 +24,9 @@ export function deviceRulesView(place: DevicePlace): PanelPart {
     add.hidden = !mine;
     const none = element("li", { class: "muted" }, "No reading becomes a message.");
     const rows = rules.map((rule) => ruleRow(rule, mine && { change: ask, remove }));
+    const within = list.contains(document.activeElement);
     fill(list, ...(rows.length === 0 ? [none] : rows));
+    if (within) add.focus();
   };
   const load = async () => {
     rules = (await rest.telemetryRules(room.id, device.id)).rules;

@@ -12,7 +12,8 @@ export interface Dialog {
 
 /** Opens a modal dialog; the focus goes back where it was, or near it, when it closes. */
 export function openDialog(title: string, ...content: (Node | string)[]): Dialog {
-  const before = document.activeElement;
+  const active = document.activeElement;
+  const before = active instanceof HTMLElement ? active : undefined;
   const part = before?.closest("section");
   const id = `dialog-${++count}`;
   const body = element("div", { class: "dialog-body" }, ...content);
@@ -31,9 +32,10 @@ export function openDialog(title: string, ...content: (Node | string)[]): Dialog
   );
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (before instanceof HTMLElement && before.isConnected) return before.focus();
+    if (before?.isConnected) return before.focus();
     // What it was opened from was drawn anew, or is gone
-    part?.querySelector<HTMLElement>("button:not([hidden])")?.focus();
+    const same = part?.querySelector<HTMLElement>(`[data-testid="${before?.dataset.testid}"]`);
+    (same ?? part?.querySelector<HTMLElement>("button:not([hidden])"))?.focus();
   });
   document.body.append(dialog);
   dialog.showModal();
