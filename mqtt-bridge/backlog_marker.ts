@@ -11,6 +11,8 @@ export interface BacklogMarkerOptions {
   /** The broker lets no markers through: nothing is known of what waits there. */
   refused(error: unknown): void;
   now: () => number;
+  /** Between two markers while no device speaks: a Mosquitto writes its file for each. */
+  idleMs: number;
 }
 
 /** When one that has not come back is given up: a broker whose queue is full drops messages. */
@@ -28,13 +30,21 @@ export class BacklogMarker {
   readonly #sent = new Map<string, number>();
   #back: number | undefined;
   #lastSentAt = -Infinity;
+  #isIdle = true;
 
   constructor(private readonly o: BacklogMarkerOptions) {}
+
+  /** A device has spoken: what else has come is asked for at the next tick. */
+  hurry(): void {
+    this.#isIdle = false;
+  }
 
   /** To be called about once a second while there is a connection. */
   tick(): void {
     const now = this.o.now();
     if (this.#sent.size > 0 && now < this.#lastSentAt + LOST_MS) return;
+    if (this.#isIdle && now < this.#lastSentAt + this.o.idleMs) return;
+    this.#isIdle = true;
     const topic = this.o.topics.status(newId());
     this.#lastSentAt = now;
     this.#sent.set(topic, now);

@@ -25,9 +25,11 @@ function marking() {
     caughtUp: (at) => caughtUp.push(at),
     refused: (error) => refused.push(error),
     now: () => state.now,
+    idleMs: 5_000,
   });
-  const pass = (ms: number) => {
+  const pass = (ms: number, isIdle = false) => {
     state.now += ms;
+    if (!isIdle) marker.hurry();
     marker.tick();
   };
   return { sent, caughtUp, refused, state, marker, pass };
@@ -69,6 +71,17 @@ Deno.test("a marker that is lost is followed by others, and the first that is ba
   pass(0);
   marker.received(sent.at(-1)!);
   assertEquals(caughtUp.length, 1, "another connection begins anew");
+});
+
+Deno.test("while no device speaks there are few markers", strict, () => {
+  const { sent, marker, pass } = marking();
+  for (let i = 0; i < 60; i++) {
+    pass(1_000, true);
+    marker.received(sent.at(-1)!);
+  }
+  assertEquals(sent.length, 12);
+  pass(1_000);
+  assertEquals(sent.length, 13);
 });
 
 Deno.test("a broker that refuses markers says so", strict, async () => {

@@ -31,8 +31,10 @@ export interface DevicePresenceOptions {
 
 const TICK_MS = 1_000;
 const HEARD_MS = 15_000;
-/** More than markers take when nothing waits. */
-const BEHIND_MS = 5_000;
+/** Between two markers when no device speaks. */
+const IDLE_MS = 5_000;
+/** More than two markers take when nothing waits. */
+const BEHIND_MS = 12_000;
 /** At most one in 30 s, and what a node's gathering of changes may take from it. */
 const DAMP_MS = 32_000;
 /** Devices read at once when a term begins. */
@@ -64,6 +66,7 @@ export class DevicePresence {
     this.#marker = new BacklogMarker({
       ...o,
       now,
+      idleMs: Math.min(IDLE_MS, o.heardMs ?? HEARD_MS),
       caughtUp: (at) => this.#heard.caughtUp(at),
       refused: (error) => this.#unmarked(error),
     });
@@ -95,6 +98,7 @@ export class DevicePresence {
 
   /** A device has said something just now. */
   heard(device: PrincipalId): void {
+    this.#marker.hurry();
     this.#heard.heard(device);
   }
 
