@@ -1,7 +1,7 @@
 import { backoffMs, pause } from "../lib/backoff.ts";
 import { ConfabError } from "../lib/errors.ts";
 import type { BridgeOptions } from "./bridge.ts";
-import { Connection, type Subscription } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import type { Delivery } from "./delivery.ts";
 import { DevicePresence } from "./device_presence.ts";
 import { DataChecks } from "./data_checks.ts";
@@ -17,6 +17,7 @@ import type { Provisioner, Publisher, PublishOptions } from "./ports.ts";
 import { DynamicSecurity } from "./provisioning.ts";
 import { Roster } from "./roster.ts";
 import { States } from "./states.ts";
+import { subscriptionsOf } from "./subscriptions.ts";
 import { Telemetry } from "./telemetry.ts";
 import { Topics } from "./topics.ts";
 import { takeBackWill } from "./waiting_will.ts";
@@ -206,8 +207,12 @@ export class BridgeSession implements Publisher {
     const connection = new Connection({
       ...this.o.broker,
       clientId: `confab-bridge-${this.o.shard ?? 0}`,
-      subscriptions: this.#subscriptions(),
+      subscriptions: subscriptionsOf(this.#topics, this.#dynsec !== undefined),
       ...(this.o.window === undefined ? {} : { window: this.o.window }),
+      onDropped: (topic) => {
+        const device = this.#topics.ownerOf(topic);
+        if (device !== undefined) this.#presence?.heard(device);
+      },
       onDelivery: (delivery: Delivery) => {
         const isAnswer = DynamicSecurity.answersOn(delivery.topic);
         if (!isAnswer && !this.#topics.isOwnEcho(delivery)) return inbound.accept(delivery);
@@ -276,16 +281,5 @@ export class BridgeSession implements Publisher {
       },
       onStored: (room, seq) => this.#outbound.notice(room, seq),
     });
-  }
-
-  #subscriptions(): Subscription[] {
-    const { status, reported, ...others } = this.#topics.inbound();
-    return [
-      ...Object.values(others).map((filter) => ({ filter, qos: 1, rh: 2 }) as const),
-      // What is retained of these is shown again: it may be newer than what is known.
-      { filter: status, qos: 1, rh: 0 },
-      { filter: reported, qos: 1, rh: 0 },
-      ...(this.#dynsec === undefined ? [] : [DynamicSecurity.subscription]),
-    ];
   }
 }

@@ -28,6 +28,8 @@ export interface ConnectionOptions {
   subscriptions: Subscription[];
   /** Must not throw; resolves when nothing more will be done with the message. */
   onDelivery(delivery: Delivery): Promise<void>;
+  /** A message at QoS 0 was dropped, because too much is under way. */
+  onDropped?(topic: string): void;
   /**
    * QoS 1 messages that the broker sends ahead of our PUBACKs (MQTT 5's receive maximum). Nothing
    * is ever left unread: the PUBACKs of our own publishes come the same way. Default 2,048.
@@ -176,7 +178,7 @@ export class Connection implements Publisher {
         this.#working--;
         if (this.#working === 0) this.#onDrained();
       });
-    }
+    } else this.#options.onDropped?.(packet.topic);
     done();
   }
 

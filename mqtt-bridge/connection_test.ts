@@ -90,6 +90,32 @@ for (const kind of await brokerKinds()) {
     await second.connection.close();
   });
 
+  testWith(kind.service, `what is dropped at QoS 0 is told of (${kind.name})`, async () => {
+    await using broker = await kind.start();
+    await using sender = await device(broker);
+    const topic = topics.send(idOf(sender), newId());
+    const over = Promise.withResolvers<void>();
+    const dropped: string[] = [];
+    let taken = 0;
+    const connection = new Connection({
+      ...broker.bridge,
+      clientId: CLIENT_ID,
+      subscriptions: [{ filter: topics.inbound().send, qos: 1, rh: 2 }],
+      window: 2,
+      onDelivery: () => {
+        taken++;
+        return over.promise;
+      },
+      onDropped: (topic) => dropped.push(topic),
+    });
+    await connection.ready;
+    for (let i = 0; i < 10; i++) await sender.publish(topic, `${i}`, { qos: 0 });
+    await until("all have come", () => taken + dropped.length === 10);
+    assertEquals([taken, dropped], [4, new Array(6).fill(topic)]);
+    over.resolve();
+    await connection.close();
+  });
+
   testWith(
     kind.service,
     `a second connection takes over and the first knows (${kind.name})`,
