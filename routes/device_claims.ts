@@ -64,7 +64,9 @@ export function claimRoutes(api: Api): void {
     tag,
     summary: "Fetch the credentials, as the device",
     description: "`claim_pending` until a person has approved; then the credentials, once. When " +
-      "that answer gets lost, the owner rotates the password or removes the device.",
+      "that answer gets lost, the owner rotates the password or removes the device. Who asks too " +
+      "often is `rate_limited` and waits as `Retry-After` says. In the words of RFC 8628 these are " +
+      "authorization_pending and slow_down, and `claim_expired` is expired_token.",
     access: "anyone",
     body: z.strictObject({ deviceCode: storableString(1, 128) }),
     responses: { 200: { description: "The device and its credentials", schema: withAccess } },

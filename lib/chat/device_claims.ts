@@ -102,7 +102,9 @@ export async function approveClaim(
 
 /**
  * The device of a claim with its credentials, once: what is fetched again, too late or never
- * approved in time is `claim_expired`.
+ * approved in time is `claim_expired`. Who asks more often than three times in an interval is told
+ * to wait for two (`slow_down` of RFC 8628), but gets what is there. Only claims that wait are
+ * counted: codes that somebody makes up would push other counters out of memory.
  *
  * @throws {ConfabError} `claim_pending` with the seconds to wait, `claim_expired`, `rate_limited`
  */
@@ -112,12 +114,16 @@ export async function redeemClaim(
 ): Promise<DeviceWithGeneration> {
   const { accounts, chat } = context;
   const hash = await hashClaimCode(accounts.refreshKey, deviceCode);
-  // Sixteen characters tell claims apart, and keep the counter's key short.
-  await throttle(context, `claim-poll:${hash.slice(0, 16)}`, 3 * 60 / POLL_SECONDS);
   const device = await store.spendClaim(chat.db, hash);
   if (device !== undefined) return withGeneration(device);
-  if (await store.isClaimPending(chat.db, hash)) throw new ConfabError("claim_pending");
-  throw new ConfabError("claim_expired");
+  if (!await store.isClaimPending(chat.db, hash)) throw new ConfabError("claim_expired");
+  // Sixteen characters tell claims apart, and keep the counter's key short.
+  const rate = { perSecond: 3 / POLL_SECONDS, burst: 3 * 60 / POLL_SECONDS };
+  if (!(await accounts.limits.take(`claim-poll:${hash.slice(0, 16)}`, rate)).granted) {
+    const retryAfter = 2 * POLL_SECONDS;
+    throw new ConfabError("rate_limited", "The device asks too often", { retryAfter });
+  }
+  throw new ConfabError("claim_pending");
 }
 
 function refuse(outcome: string, room: RoomId | null): void {

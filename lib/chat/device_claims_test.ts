@@ -211,3 +211,37 @@ Deno.test("starting and guessing are throttled", strict, async () => {
   // 17 of the 20 of this address were left.
   assertEquals(all.indexOf("rate_limited"), 17);
 });
+
+Deno.test(
+  "a device that asks too often is slowed down, and not kept from its own",
+  strict,
+  async () => {
+    await using made = await scene();
+    const { context, person } = made;
+    const keys: string[] = [];
+    const { limits } = context.accounts;
+    context.accounts.limits = {
+      take: (key, ...rest) => {
+        keys.push(key);
+        return limits.take(key, ...rest);
+      },
+      [Symbol.asyncDispose]: () => limits[Symbol.asyncDispose](),
+    };
+    for (let i = 0; i < 50; i++) {
+      assertEquals(await refused(redeemClaim(context, `made up ${i}`)), "claim_expired");
+    }
+    assertEquals(keys, [], "made-up codes are not remembered");
+    const { deviceCode, userCode } = await startClaim(context, {}, HERE);
+    const answers = new Map<string, number | undefined>();
+    for (let i = 0; i < 60 && !answers.has("rate_limited"); i++) {
+      const { code, retryAfter } = await assertRejects(
+        () => redeemClaim(context, deviceCode),
+        ConfabError,
+      );
+      answers.set(code, retryAfter);
+    }
+    assertEquals([...answers], [["claim_pending", 5], ["rate_limited", 10]]);
+    await approveClaim(context, person, { userCode, rooms: [] }, HERE);
+    assertEquals((await redeemClaim(context, deviceCode)).device.name, "New device");
+  },
+);
