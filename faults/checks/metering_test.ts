@@ -113,10 +113,12 @@ function finds(what: string, checks: string[], spoil: (history: Sample) => void)
 
 const level = ({ metering }: Sample) => metering.metrics[0]!;
 const meter = ({ metering }: Sample) => metering.meters[0]!;
-const disturbed = (history: Sample, from: number, to: number) =>
+const disturbed = (history: Sample, from: number, to: number) => {
+  delete history.metering.wholeFrom;
   Object.assign(history, {
     faults: [{ class: "bridge-kill", target: "bridge1", from, to, evidence: "9" }],
   });
+};
 
 finds("a device that measured, was silent and came back is in order", [], () => {});
 

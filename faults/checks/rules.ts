@@ -81,7 +81,7 @@ function* wrongCrossings(
     const count = counts.get(phase) ?? 0;
     const { readings, before, after } = phase;
     const [from, to] = [readings[0]!.sentAt, after?.sentAt ?? readings.at(-1)!.sentAt];
-    const most = 1 + disturbances.during(from, to);
+    const most = 1 + disturbances.repeats(from, to);
     if (count > most) yield `One crossing made ${count} messages`;
     const inPeace = before !== undefined && before.sentAt > wholeFrom &&
       readings.filter(({ ackedAt }) => ackedAt !== undefined).length >= 3;
