@@ -1,6 +1,7 @@
 import type { Principal } from "../lib/auth/principal.ts";
 import type { Log } from "../lib/log.ts";
 import type { RoomId } from "../lib/protocol.ts";
+import { within } from "../lib/within.ts";
 import { mayPass } from "./passing.ts";
 import type { BridgeActions } from "./ports.ts";
 import { judge, judgeTime, numberOf, readingMessage, type Verdict } from "./reading_rules.ts";
@@ -37,6 +38,8 @@ export interface RuleWatchOptions {
 const MAX_WAITING = 2000;
 const PAGE = 200;
 const MAX_PAGES = 10;
+/** A message that takes longer, for its room is locked, holds up neither others nor readings. */
+const SEND_MS = 500;
 
 /**
  * Makes messages of readings by the rules. First the new state of a rule is stored together with
@@ -49,6 +52,8 @@ export class RuleWatch {
   readonly #waiting = new Map<string, WatchedRule>();
   /** Those whose messages are in the database and not settled, by uid. */
   readonly #sending = new Map<string, WatchedRule>();
+  /** Messages that are being sent, by uid and version of their rules. */
+  readonly #underway = new Map<string, Promise<boolean>>();
 
   constructor(private readonly o: RuleWatchOptions) {}
 
@@ -139,10 +144,16 @@ export class RuleWatch {
     }));
   }
 
-  /** False when one could not be sent, in a way that may pass. */
+  /** False when one could not be sent yet, in a way that may pass. */
   async #send(pending: DueRule[]): Promise<boolean> {
-    const outcomes = await Promise.all(pending.map((one) => this.#sendOne(one)));
-    const settled = pending.filter((_, i) => outcomes[i]);
+    const done = new Set<DueRule>();
+    await within(
+      SEND_MS,
+      Promise.all(pending.map(async (one) => {
+        if (await this.#sendOnce(one)) done.add(one);
+      })),
+    );
+    const settled = [...done];
     if (settled.length > 0) await this.o.lane.settleRules(settled);
     for (const { uid } of settled) {
       const rule = this.#sending.get(uid);
@@ -150,6 +161,17 @@ export class RuleWatch {
       if (rule !== undefined) this.#release(rule);
     }
     return settled.length === pending.length;
+  }
+
+  /** What is under way is not begun again: a later round asks for what became of it. */
+  #sendOnce(one: DueRule): Promise<boolean> {
+    const key = `${one.uid}:${one.version}`;
+    let sending = this.#underway.get(key);
+    if (sending === undefined) {
+      sending = this.#sendOne(one).finally(() => this.#underway.delete(key));
+      this.#underway.set(key, sending);
+    }
+    return sending;
   }
 
   /** True when nothing more is to be done about it. */

@@ -91,3 +91,19 @@ Deno.test("nobody is silent whose readings may wait at the broker", strict, asyn
   behind = false;
   await scene.heard(device, 1);
 });
+
+Deno.test("readings are stored while a rule's message waits for its room", strict, async () => {
+  await using scene = await laneScene();
+  const device = await scene.device();
+  await scene.rules(device, [{ id: "hot", metric: "t", kind: "above", threshold: 30 }]);
+  const lane = scene.lane();
+  const locked = Promise.withResolvers<void>();
+  lane.sends.after = locked.promise;
+  await lane.say(device, { t: 31 });
+  await until("the message waits", () => lane.sends.begun === 1);
+  await lane.say(device, { t: 32 });
+  await until("it is stored", async () => (await scene.known(device)).metrics[0]?.count === 2);
+  assertEquals([lane.sends.begun, await scene.said(device)], [1, []]);
+  locked.resolve();
+  assertEquals(await scene.heard(device, 1), ["t is 31, above 30"]);
+});

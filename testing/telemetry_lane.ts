@@ -17,6 +17,8 @@ export interface Lane {
   telemetry: Telemetry;
   /** Faults of its database, which may change. */
   faults: Faults;
+  /** What its messages wait for, as for a locked room, and how many have begun to. */
+  sends: { after?: Promise<void>; begun: number };
   /** Publishes readings of a device in the room, or in another. */
   say(device: Principal, payload: unknown, room?: string): Promise<void>;
   /** Ends as a bridge does whose term is over. */
@@ -94,6 +96,7 @@ function laneOf(
   { isBehind = () => false, ...options }: LaneOptions,
 ): Lane {
   const faults: Faults = {};
+  const sends: Lane["sends"] = { begun: 0 };
   let dead = false;
   const faulty = faultyDatabase(db, {
     before: async (text, values) => {
@@ -115,6 +118,8 @@ function laneOf(
   }, {
     actions: {
       async send(...args) {
+        sends.begun++;
+        await sends.after;
         if (dead) return await new Promise<never>(() => {});
         return await deviceActions(chat).send(...args);
       },
@@ -140,6 +145,7 @@ function laneOf(
   return {
     telemetry,
     faults,
+    sends,
     say(device, payload, room = home) {
       devices.set(device.id, device);
       const text = typeof payload === "string" ? payload : JSON.stringify(payload);
