@@ -5,6 +5,7 @@ import type { ChatContext } from "./chat/context.ts";
 import type { Config } from "./config.ts";
 import { migrate } from "./database/migrate.ts";
 import type { Database } from "./database/mod.ts";
+import { Lanes } from "./lanes.ts";
 import type { Limits } from "./limits/mod.ts";
 import { Quota } from "./limits/quota.ts";
 import type { Log } from "./log.ts";
@@ -103,7 +104,7 @@ export async function openServices(config: Config, options: OpenOptions): Promis
     redis,
     keys,
     auth,
-    chat: { db, bus, presence, appender, sends, log },
+    chat: { db, bus, presence, appender, sends, wishes: new Lanes(), log },
     epoch,
     busIsUp: () => up,
     checks: checksOf(db, redis, () => up),

@@ -1,10 +1,10 @@
 import type { Principal } from "../lib/auth/principal.ts";
 import { backoffMs, pause } from "../lib/backoff.ts";
 import { ConfabError } from "../lib/errors.ts";
+import { Lanes } from "../lib/lanes.ts";
 import type { RoomId } from "../lib/protocol.ts";
 import type { Delivery } from "./delivery.ts";
 import type { KnownDevices } from "./known_devices.ts";
-import { Lanes } from "./lanes.ts";
 import { mayPass } from "./passing.ts";
 import type { UpTopic } from "./topics.ts";
 

@@ -1,4 +1,5 @@
 import { ConfabError } from "../lib/errors.ts";
+import { Lanes } from "../lib/lanes.ts";
 import type { Log } from "../lib/log.ts";
 import type { RoomId, SendOk } from "../lib/protocol.ts";
 import { Budget } from "./budget.ts";
@@ -6,7 +7,6 @@ import type { DataChecks } from "./data_checks.ts";
 import type { Delivery } from "./delivery.ts";
 import { DeviceWork, type HandledTopic, type Handlers } from "./device_work.ts";
 import type { KnownDevices } from "./known_devices.ts";
-import { Lanes } from "./lanes.ts";
 import { LateWills } from "./late_wills.ts";
 import { type KeptTopic, mayBeLeft } from "./leftovers.ts";
 import { OrderedSends } from "./ordered_sends.ts";

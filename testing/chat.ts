@@ -5,6 +5,7 @@ import { Appender, type AppenderOptions } from "../lib/chat/appender.ts";
 import type { ChatContext } from "../lib/chat/context.ts";
 import type { Database } from "../lib/database/mod.ts";
 import { newId } from "../lib/ids.ts";
+import { Lanes } from "../lib/lanes.ts";
 import { Quota } from "../lib/limits/quota.ts";
 import { createLog, type Log } from "../lib/log.ts";
 import { createMemoryPresence } from "../lib/presence/memory.ts";
@@ -38,6 +39,7 @@ export async function chatNode(
     epoch,
     appender: new Appender(db, bus, { epoch: () => epoch.value, ...options }),
     sends: new Quota({ perSecond: 1e9, burst: 1e9 }),
+    wishes: new Lanes(),
     log: recordedLog().log,
   };
 }

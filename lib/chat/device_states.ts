@@ -16,6 +16,7 @@ import { readEntries } from "../store/log.ts";
 import { announceChange } from "./announce.ts";
 import { bodyHash } from "./body_hash.ts";
 import type { ChatContext } from "./context.ts";
+import { inTurn } from "./in_turn.ts";
 import { afterCommit, refuseUnlessDone } from "./outcome.ts";
 import { getRoom } from "./rooms.ts";
 
@@ -38,29 +39,28 @@ export interface ChangedState {
   duplicate: boolean;
 }
 
-/** Merges without a version that others overtook are tried again so often. */
-const MAX_TRIES = 20;
-
 /**
- * Wishes for a state of a device in a room: the whole of it, or (`merge`) changes. For members who
- * may write. Throws `not_found`, `not_a_member`, `read_only`, `client_id_reused`,
- * `payload_too_large`, and `version_conflict` when it has another version than the one that was seen.
+ * Wishes for a state of a device in a room: the whole of it, or (`merge`) changes; those of several
+ * people all count when no version is given. For members who may write. Throws `not_found`,
+ * `not_a_member`, `read_only`, `client_id_reused`, `payload_too_large`; with a version
+ * `version_conflict` when there is another one than was seen, without one `unavailable` when others
+ * are always faster.
  */
 export async function setDesired(
   context: ChatContext,
   actor: Principal,
   key: store.StateKey,
   { desired, version, clientId }: DesiredChange,
-  { merge }: { merge: boolean },
+  { merge, patienceMs }: { merge: boolean; patienceMs?: number },
 ): Promise<ChangedState> {
   context.sends.take(actor.id);
-  const { device } = key;
+  const { room, device } = key;
   const hash = clientId === undefined
     ? null
     : bodyHash({ data: { device, merge, desired, version: version ?? null } });
-  for (let tries = 1;; tries++) {
+  const attempt = async () => {
     const present = merge ? await presentState(context, key) : undefined;
-    const done = await store.setDesired(context.db, {
+    return await store.setDesired(context.db, {
       ...key,
       actor: actor.id,
       expected: version ?? present?.desiredVersion ?? null,
@@ -68,17 +68,23 @@ export async function setDesired(
       clientId: clientId ?? null,
       hash,
     });
-    if (done.outcome === "version_conflict") {
-      if (version === undefined && tries < MAX_TRIES) continue;
-      throw new ConfabError(done.outcome, `The desired state has version ${done.version} by now`);
-    }
-    refuseUnlessDone(done.outcome);
-    const duplicate = done.outcome === "duplicate";
-    if (!duplicate) await announceChange(context, key.room, done.seq!);
-    const state = await afterCommit(stateAfter(context, key, done.seq!));
-    if (!duplicate) signalState(context, key.room, state);
-    return { state, duplicate };
+  };
+  const first = async () => {
+    const done = await attempt();
+    return done.outcome === "version_conflict" ? undefined : done;
+  };
+  const done = merge && version === undefined
+    ? await inTurn(context.wishes, `${room} ${device}`, first, patienceMs)
+    : await attempt();
+  if (done.outcome === "version_conflict") {
+    throw new ConfabError(done.outcome, `The desired state has version ${done.version} by now`);
   }
+  refuseUnlessDone(done.outcome);
+  const duplicate = done.outcome === "duplicate";
+  if (!duplicate) await announceChange(context, room, done.seq!);
+  const state = await afterCommit(stateAfter(context, key, done.seq!));
+  if (!duplicate) signalState(context, room, state);
+  return { state, duplicate };
 }
 
 /** A merge patch cannot make it nested too deep, but too large. */
