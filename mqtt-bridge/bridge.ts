@@ -27,6 +27,8 @@ export interface BridgeOptions {
   provisioning: Provisioning;
   /** Publishes per device. */
   rate: Rate;
+  /** Default: see penalties.ts. */
+  penalties?: { firstMs?: number };
   beaconSeconds: number;
   log: Log;
   /** Where it is kept whether devices are there; without it nobody is told. */

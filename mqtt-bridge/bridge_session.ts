@@ -13,6 +13,7 @@ import type { HeldLease } from "./lease.ts";
 import { Leftovers } from "./leftovers.ts";
 import { Outbound } from "./outbound.ts";
 import { OpenCommands } from "./open_commands.ts";
+import { Penalties } from "./penalties.ts";
 import type { Provisioner, Publisher, PublishOptions } from "./ports.ts";
 import { DynamicSecurity } from "./provisioning.ts";
 import { Roster } from "./roster.ts";
@@ -31,6 +32,7 @@ export class BridgeSession implements Publisher {
   readonly #over = new AbortController();
   readonly #devices: KnownDevices;
   readonly #checks: DataChecks;
+  readonly #penalties: Penalties;
   readonly #states: States;
   readonly #leftovers: Leftovers;
   readonly #outbound: Outbound;
@@ -51,6 +53,11 @@ export class BridgeSession implements Publisher {
     this.#checks = new DataChecks(o.actions, log);
     const { actions } = o;
     const topics = this.#topics;
+    this.#penalties = new Penalties({
+      ...{ topics, log, signal, rate: o.rate, publisher: this, ...o.penalties },
+      provisioning: o.provisioning.kind,
+      onChanged: (device) => this.#roster.changed(device),
+    });
     this.#states = new States({ topics, store, actions, publisher: this, log, signal });
     this.#commands = new OpenCommands({ topics, store, publisher: this, log, signal });
     this.#leftovers = new Leftovers({ topics, store, publisher: this, log, signal });
@@ -73,6 +80,7 @@ export class BridgeSession implements Publisher {
       this.#presence = new DevicePresence({
         ...{ topics, statuses, lease, log, signal, ...presenceTimes },
         publisher: this,
+        onCaughtUp: () => this.#devices.caughtUp(),
       });
     }
     if (o.telemetry !== undefined) {
@@ -80,6 +88,7 @@ export class BridgeSession implements Publisher {
         actions,
         devices: this.#devices,
         onStored: (room, seq) => this.#outbound.notice(room, seq),
+        onRefused: (device) => void this.#penalties.refused(device),
         isBehind: () => this.#presence?.isBehind() ?? false,
         log,
         signal,
@@ -92,6 +101,7 @@ export class BridgeSession implements Publisher {
         username: o.broker.username,
         secretOf,
         onReplaced: (login) => takeBackWill(o.broker.url, login),
+        isBarred: (device) => this.#penalties.isBarred(device),
         log,
         signal,
       });
@@ -261,6 +271,7 @@ export class BridgeSession implements Publisher {
       actions,
       devices: this.#devices,
       checks: this.#checks,
+      penalties: this.#penalties,
       publisher: this,
       handlers: handlersOf({
         presence: this.#presence,

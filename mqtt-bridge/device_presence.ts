@@ -25,6 +25,8 @@ export interface DevicePresenceOptions {
   heardMs?: number | undefined;
   /** Milliseconds between two visible changes of an unstable device. Default 32,000. */
   dampMs?: number | undefined;
+  /** What waited at the broker when the connection began has come. */
+  onCaughtUp?(): void;
   /** The clock by which devices are heard, see HeardDevices. */
   now?: (() => number) | undefined;
 }
@@ -67,7 +69,10 @@ export class DevicePresence {
       ...o,
       now,
       idleMs: Math.min(IDLE_MS, o.heardMs ?? HEARD_MS),
-      caughtUp: (at) => this.#heard.caughtUp(at),
+      caughtUp: (at) => {
+        this.#heard.caughtUp(at);
+        o.onCaughtUp?.();
+      },
       refused: (error) => this.#unmarked(error),
     });
     if (presence === undefined) return;

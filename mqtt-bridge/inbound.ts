@@ -11,6 +11,7 @@ import { LateWills } from "./late_wills.ts";
 import { type KeptTopic, mayBeLeft } from "./leftovers.ts";
 import { OrderedSends } from "./ordered_sends.ts";
 import { claimedKey, type DeviceMessage, echoOf, readMessage } from "./payload.ts";
+import type { Penalties } from "./penalties.ts";
 import type { BridgeActions, Publisher } from "./ports.ts";
 import { replyKey } from "./reply_payload.ts";
 import { answerRequest } from "./requests.ts";
@@ -23,6 +24,8 @@ export interface InboundOptions {
   devices: KnownDevices;
   /** Looks at the data of messages. */
   checks?: Pick<DataChecks, "refusals">;
+  /** Without it, each publish beyond the quota is answered. */
+  penalties?: Pick<Penalties, "isBarred" | "refused">;
   publisher: Publisher;
   /** What is done with telemetry, state, replies and status; what has no handler is refused. */
   handlers?: Handlers;
@@ -90,6 +93,7 @@ export class Inbound {
   async #take(topic: UpTopic, delivery: Delivery): Promise<void> {
     const { device } = topic;
     if (topic.kind === "status") return await this.#status(topic, delivery);
+    if (!delivery.retained && this.o.penalties?.isBarred(device)) return delivery.acknowledge();
     if (!delivery.retained) this.o.onHeard?.(device);
     // An old one, shown again because of a new subscription.
     else if (topic.kind !== "reported") return delivery.acknowledge();
@@ -121,6 +125,10 @@ export class Inbound {
   async #mayTake(topic: UpTopic, delivery: Delivery): Promise<boolean> {
     const grant = this.o.devices.take(topic.device, delivery.qos);
     if (grant.granted) return true;
+    if (!(this.o.penalties?.refused(topic.device) ?? true)) {
+      delivery.acknowledge();
+      return false;
+    }
     const error = new ConfabError("rate_limited", undefined, { retryAfter: grant.retryAfter });
     await this.#refuse(topic, delivery, error);
     return false;

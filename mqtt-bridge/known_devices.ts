@@ -54,6 +54,11 @@ export class KnownDevices {
     this.#lateUntil = performance.now() + LATE_MS;
   }
 
+  /** What waited for it has come: what comes now was sent now. */
+  caughtUp(): void {
+    this.#lateUntil = -Infinity;
+  }
+
   /**
    * Takes one publish from the device's quota; at QoS 0 nothing waits for a connection. All
    * credentials of one person share the person's, as far as it is known whose they are.

@@ -46,5 +46,7 @@ Deno.test("KnownDevices takes what waited for a connection beyond the rate, up t
   assertEquals(granted(devices, b, 1), 605);
   assertEquals(granted(devices, c, 0), 5, "nothing waits at QoS 0");
   devices.connected();
-  assertEquals(granted(devices, b, 1), 600, "it comes again on the next connection");
+  assertEquals(granted(devices, b, 1, 300), 300, "it comes again on the next connection");
+  devices.caughtUp();
+  assertEquals(granted(devices, b, 1), 0, "what comes now did not wait");
 });

@@ -16,6 +16,8 @@ export interface DynamicSecurityOptions {
    * may still publish for the session of the former.
    */
   onReplaced?(login: BrokerClient): Promise<void>;
+  /** True while the broker is to refuse the device although its secrets are good. */
+  isBarred?(device: string): boolean;
   log: Log;
   /** Nobody waits for answers any more. */
   signal?: AbortSignal;
@@ -113,16 +115,16 @@ export class DynamicSecurity extends DynsecControl implements Provisioner {
     const clients = present.get(device.id);
     const commands: DynsecCommand[] = [];
     const wanted = new Set<string>();
+    const disabled = this.options.isBarred?.(device.id) ?? false;
     for (const fields of await brokerClients(device, this.options.secretOf)) {
       const { username } = fields;
       wanted.add(username);
       const client = clients?.get(username);
       if (client === undefined) commands.push({ command: "createClient", ...fields });
-      else if (!isRight(client, fields)) {
-        commands.push({ command: "modifyClient", ...fields });
-        // Mosquitto 2.0 ignores `disabled` in the command above.
-        if (client.disabled === true) commands.push({ command: "enableClient", username });
-      }
+      else if (!isRight(client, fields)) commands.push({ command: "modifyClient", ...fields });
+      // Mosquitto 2.0 ignores `disabled` in the commands above.
+      if ((client?.disabled ?? false) === disabled) continue;
+      commands.push({ command: disabled ? "disableClient" : "enableClient", username });
     }
     for (const username of clients?.keys() ?? []) {
       if (!wanted.has(username)) commands.push({ command: "deleteClient", username });
@@ -199,7 +201,7 @@ function isRemoval({ command }: DynsecCommand): boolean {
 }
 
 function isRight(client: ListedClient, { textname, clientid }: BrokerClient): boolean {
-  return client.textname === textname && client.clientid === clientid && client.disabled !== true;
+  return client.textname === textname && client.clientid === clientid;
 }
 
 function keep(clients: ListedClients, { username, clientid, textname, disabled }: ListedClient) {
@@ -218,10 +220,14 @@ function keep(clients: ListedClients, { username, clientid, textname, disabled }
 /** Remembers what a command has changed. */
 function note(clients: ListedClients, command: DynsecCommand): void {
   const client = command as unknown as ListedClient;
-  if (command.command === "enableClient") return;
-  if (!isRemoval(command)) return keep(clients, client);
   const device = deviceOfUsername(client.username);
   if (device === undefined) return;
+  const known = clients.get(device)?.get(client.username);
+  if (command.command === "disableClient" || command.command === "enableClient") {
+    if (known !== undefined) known.disabled = command.command === "disableClient";
+    return;
+  }
+  if (!isRemoval(command)) return keep(clients, { ...client, disabled: known?.disabled ?? false });
   clients.get(device)?.delete(client.username);
   if (clients.get(device)?.size === 0) clients.delete(device);
 }

@@ -35,6 +35,8 @@ interface Surroundings {
   actions: Pick<BridgeActions, "send">;
   devices: Pick<KnownDevices, "principal">;
   onStored(room: RoomId, seq: number): void;
+  /** A device has published beyond its quota. */
+  onRefused?(device: string): void;
   /** True while readings may wait that came long ago: nobody is silent then. */
   isBehind?(): boolean;
   log: Log;
@@ -97,6 +99,7 @@ export class Telemetry {
     // Nobody asks the database about room after room without an end.
     if (!this.#sources.knows(pair) && !this.#quota.take(device, 1)) {
       this.t.meter?.dropped(1, "quota");
+      this.o.onRefused?.(device);
       return this.#quota.refuse(device, "rate_limited");
     }
     // Before anything is counted, as it may fail and be called again
@@ -108,6 +111,7 @@ export class Telemetry {
     const count = Array.isArray(read) ? read.length : 1;
     if (!this.#quota.take(device, count)) {
       this.#drop(source, count, "quota");
+      this.o.onRefused?.(device);
       return this.#quota.refuse(device, "rate_limited");
     }
     if (!Array.isArray(read)) throw read;
