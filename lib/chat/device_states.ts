@@ -63,7 +63,8 @@ export async function setDesired(
     return await store.setDesired(context.db, {
       ...key,
       actor: actor.id,
-      expected: version ?? present?.desiredVersion ?? null,
+      // A change of nothing, too: the device may have been added, and wished for, since.
+      expected: version ?? (merge ? present?.desiredVersion ?? 0 : null),
       desired: JSON.stringify(fitting(mergePatch(present?.desired, desired))),
       clientId: clientId ?? null,
       hash,

@@ -269,6 +269,28 @@ Deno.test("a removal and a report at once leave nothing behind", strict, async (
   assertEquals(await db.query("select 1 from device_states"), []);
 });
 
+Deno.test(
+  "a change that finds no device there yet keeps what is wished for first",
+  strict,
+  async () => {
+    await using plant = await Plant.start();
+    const { scene: { chat, db }, owner, room, device } = plant;
+    await removeMember(chat, owner, room, device.id);
+    let isBack = false;
+    const adding = faultyDatabase(db, {
+      before: async (text) => {
+        if (isBack || !text.includes("set_desired_state")) return;
+        isBack = true;
+        await plant.add(device);
+        await plant.replace({ desired: { a: 1 } });
+      },
+    });
+    const change = { desired: { b: 2 } };
+    await setDesired({ ...chat, db: adding }, owner, plant.key, change, { merge: true });
+    assertEquals((await plant.state()).desired, { a: 1, b: 2 });
+  },
+);
+
 Deno.test("a wish is answered as done although the device was removed since", strict, async () => {
   await using plant = await Plant.start();
   const { scene: { chat, db }, owner, room, device } = plant;
