@@ -58,6 +58,7 @@ function storeOf(times: PresenceTimes): Store {
       this.reads++;
       return this.away ? undefined : await inner.online(principals);
     },
+    another: () => inner.another(),
     [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   };
 }
