@@ -6,6 +6,7 @@ const LISTS_HERE = ["allOf", "anyOf", "oneOf"] as const;
 /** Words whose schema applies to all values inside. */
 const INSIDE = [
   "items",
+  "additionalItems",
   "contains",
   "unevaluatedItems",
   "additionalProperties",
@@ -20,6 +21,7 @@ interface Parts {
   inside: Json[];
   first: Json[];
   named: [string, Json][];
+  names: Json[];
 }
 
 /**
@@ -46,13 +48,17 @@ export class DataCost {
 
   #spend(schema: Json, data: Json): boolean {
     if (typeof schema !== "object" || schema === null) return --this.#left >= 0;
-    const { own, here, inside, first, named } = this.#read(schema);
+    const { own, here, inside, first, named, names } = this.#read(schema);
     const isObject = typeof data === "object" && data !== null && !Array.isArray(data);
     const values = Array.isArray(data) ? data : isObject ? Object.values(data) : [];
-    const length = typeof data === "string" ? data.length : isObject ? 8 * values.length : 0;
+    const keys = isObject ? Object.keys(data) : [];
+    const length = typeof data === "string"
+      ? data.length
+      : keys.reduce((sum, key) => sum + 8 + key.length, 0);
     this.#left -= own + Math.floor(length / CHARS);
     if (this.#left < 0) return false;
     return here.every((one) => this.#spend(one, data)) &&
+      names.every((one) => keys.every((key) => this.#spend(one, key))) &&
       inside.every((one) => values.every((value) => this.#spend(one, value))) &&
       (!Array.isArray(data) ||
         first.every((one, i) => i >= data.length || this.#spend(one, data[i]!))) &&
@@ -67,17 +73,20 @@ export class DataCost {
     if (known !== undefined) return known;
     const words = schema as Record<string, Json>;
     const has = (word: string) => Object.hasOwn(words, word);
-    const { dependentSchemas, prefixItems, properties } = words;
+    const { dependentSchemas, dependencies, items, prefixItems, properties } = words;
+    const depend = Object.values((dependencies ?? {}) as Record<string, Json>);
     const parts: Parts = {
       own: 1 + named(words.properties) + Math.floor(plainText(words).length / CHARS),
       here: [
         ...HERE.filter(has).map((word) => words[word]!),
         ...LISTS_HERE.filter(has).flatMap((word) => words[word] as Json[]),
         ...Object.values((dependentSchemas ?? {}) as object),
+        ...depend.filter((one) => !Array.isArray(one)),
       ],
-      inside: INSIDE.filter(has).map((word) => words[word]!),
-      first: (prefixItems ?? []) as Json[],
+      inside: INSIDE.filter(has).map((word) => words[word]!).filter((one) => !Array.isArray(one)),
+      first: [...(prefixItems ?? []) as Json[], ...(Array.isArray(items) ? items : [])],
       named: Object.entries((properties ?? {}) as Record<string, Json>),
+      names: has("propertyNames") ? [words.propertyNames!] : [],
     };
     this.#parts.set(schema, parts);
     return parts;
@@ -91,7 +100,12 @@ function named(properties: Json | undefined): number {
 
 /** What a schema itself compares a value with. */
 function plainText(
-  { const: value, enum: values, required, dependentRequired, type }: Record<string, Json>,
+  { const: value, enum: values, required, dependentRequired, dependencies, type }: Record<
+    string,
+    Json
+  >,
 ): string {
-  return JSON.stringify([value, values, required, dependentRequired, type]);
+  const lists = Object.entries((dependencies ?? {}) as Record<string, Json>)
+    .filter(([, one]) => Array.isArray(one));
+  return JSON.stringify([value, values, required, dependentRequired, lists, type]);
 }

@@ -1,66 +1,44 @@
 import { type Schema, validate } from "@cfworker/json-schema";
 import { DataCost } from "./data_cost.ts";
+import {
+  type Draft,
+  DRAFT_URIS,
+  draftOf,
+  isOf,
+  REFUSED,
+  type Shape,
+  WORDS,
+} from "./data_schema_words.ts";
 import { ConfabError } from "./errors.ts";
 import type { Json, Metadata } from "./protocol.ts";
 
 /** Says what is wrong with some data; undefined: nothing. */
 export type DataCheck = (data: Json) => string | undefined;
 
-/**
- * Words of JSON Schema that are refused. One person's schema is applied by a bridge that serves
- * everybody, so its cost must follow from its size and that of the data: patterns may take for ever,
- * references multiply, and uniqueness compares each with each. The last two are of older drafts.
- */
-const REFUSED = new Set([
-  "pattern",
-  "patternProperties",
-  "propertyNames",
-  "format",
-  "uniqueItems",
-  "$ref",
-  "$dynamicRef",
-  "$recursiveRef",
-  "$recursiveAnchor",
-  "$schema",
-  "$id",
-  "dependencies",
-  "additionalItems",
-]);
+const NOT_TAKEN: ReadonlySet<string> = new Set(REFUSED);
 const TYPES = new Set(["null", "boolean", "object", "array", "number", "integer", "string"]);
-/** Words whose values are schemas by names of the author's choice. */
-const NAMED = new Set(["properties", "dependentSchemas", "$defs", "definitions"]);
-/** Words whose values are lists of schemas. */
-const LISTS = new Set(["allOf", "anyOf", "oneOf", "prefixItems"]);
-/** Words whose values are schemas. */
-const SINGLE = new Set([
-  "not",
-  "if",
-  "then",
-  "else",
-  "items",
-  "contains",
-  "unevaluatedItems",
-  "additionalProperties",
-  "unevaluatedProperties",
-]);
-const NUMBERS =
-  /^((exclusive)?(Min|Max|min|max)imum|multipleOf|(min|max)(Length|Items|Properties|Contains))$/;
 /** One message may cost the bridge so much: some 10 ms. */
 const MAX_STEPS = 20_000;
 
 /**
- * Reads a JSON Schema (draft 2020-12, json-schema.org/draft/2020-12) without the words above.
+ * Reads a JSON Schema of the draft that its `$schema` names (2020-12 when it has none), with the
+ * words of data_schema_words.ts; other words are notes.
  * @throws {ConfabError} `invalid_request` with where the schema is wrong
  */
 export function dataCheck(schema: Metadata): DataCheck {
-  inspect(schema, "schema");
+  const draft = draftOf(schema.$schema);
+  if (draft === undefined) {
+    throw refused("schema.$schema", `must be one of ${DRAFT_URIS.join(", ")}`);
+  }
+  const { $schema: _, ...rest } = schema;
+  inspect(rest, "schema", draft);
   const cost = new DataCost(schema);
   // Only references look into it. A Validator would fill it, following `id` as older drafts do:
   // with those nested, for ever.
   const lookup = Object.create(null);
   return (data) => {
     if (!cost.isWithin(data, MAX_STEPS)) return "data: holds too much for its schema";
-    const { valid, errors } = validate(bare(data), schema as Schema, "2020-12", lookup, true);
+    const { valid, errors } = validate(bare(data), schema as Schema, draft, lookup, true);
     if (valid) return undefined;
     const { instanceLocation, error } = errors.find(({ keyword }) => !OUTER.has(keyword)) ??
       errors[0]!;
@@ -69,7 +47,14 @@ export function dataCheck(schema: Metadata): DataCheck {
 }
 
 /** Errors with these words only say that there is another one further in. */
-const OUTER = new Set(["properties", "items", "prefixItems", "additionalProperties", "false"]);
+const OUTER = new Set([
+  "properties",
+  "items",
+  "prefixItems",
+  "additionalItems",
+  "additionalProperties",
+  "false",
+]);
 
 /** The same without what all objects inherit: `constructor` is no property of them. */
 function bare(data: Json): unknown {
@@ -80,33 +65,71 @@ function bare(data: Json): unknown {
   return object;
 }
 
-function inspect(schema: Json, path: string): void {
+function inspect(schema: Json, path: string, draft: Draft): void {
   if (typeof schema === "boolean") return;
-  if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
-    throw refused(path, "must be a schema");
-  }
-  for (const [word, value] of Object.entries(schema)) {
-    const here = `${path}.${word}`;
-    if (REFUSED.has(word)) throw refused(here, "is not supported");
-    if (word === "type") inspectType(value, here);
-    else if (NAMED.has(word)) inspectNamed(value, here);
-    else if (SINGLE.has(word)) inspect(value, here);
-    else if (LISTS.has(word)) {
-      if (!Array.isArray(value)) throw refused(here, "must be a list of schemas");
-      for (const one of value) inspect(one, here);
-    } else inspectPlain(word, value, here);
+  if (!isObject(schema)) throw refused(path, "must be a schema");
+  for (const [name, value] of Object.entries(schema)) {
+    const here = `${path}.${name}`;
+    if (NOT_TAKEN.has(name)) throw refused(here, "is not supported");
+    if (name === "$schema") throw refused(here, "is taken at the top only");
+    // They are looked at although they say nothing: a mistake would be found only when one is used.
+    if (name === "$defs" || name === "definitions") CHECKS.named(value, here, draft);
+    if (!Object.hasOwn(WORDS, name)) continue;
+    const word = WORDS[name]!;
+    if (!isOf(draft, word)) throw refused(here, `is no word of draft ${draft}`);
+    CHECKS[word.shape](value, here, draft);
   }
 }
 
-function inspectPlain(word: string, value: Json, path: string): void {
-  if (NUMBERS.test(word) && typeof value !== "number") throw refused(path, "must be a number");
-  if (word === "enum" && !Array.isArray(value)) throw refused(path, "must be a list");
-  if (word === "required" && !isNames(value)) throw refused(path, "must be a list of names");
-  if (word !== "dependentRequired") return;
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  if (!isObject || !Object.values(value).every(isNames)) {
-    throw refused(path, "must be an object of lists of names");
-  }
+type Check = (value: Json, path: string, draft: Draft) => void;
+
+function must(isRight: (value: Json, draft: Draft) => boolean, be: string): Check {
+  return (value, path, draft) => {
+    if (!isRight(value, draft)) throw refused(path, `must be ${be}`);
+  };
+}
+
+const number = must((value) => typeof value === "number", "a number");
+
+const CHECKS: Record<Shape, Check> = {
+  any: () => {},
+  type: inspectType,
+  list: must(Array.isArray, "a list"),
+  names: must(isNames, "a list of names"),
+  number,
+  // In draft 4 it says of the bound beside it that it does not belong to it
+  bound: (value, path, draft) =>
+    draft === "4"
+      ? must((flag) => typeof flag === "boolean", "true or false")(value, path, draft)
+      : number(value, path, draft),
+  schema: inspect,
+  schemas(value, path, draft) {
+    if (!Array.isArray(value)) throw refused(path, "must be a list of schemas");
+    for (const one of value) inspect(one, path, draft);
+  },
+  named(value, path, draft) {
+    if (!isObject(value)) throw refused(path, "must be an object of schemas");
+    for (const [name, schema] of Object.entries(value)) inspect(schema, `${path}.${name}`, draft);
+  },
+  items: (value, path, draft) =>
+    Array.isArray(value) && draft !== "2020-12"
+      ? CHECKS.schemas(value, path, draft)
+      : inspect(value, path, draft),
+  "lists of names": must(
+    (value) => isObject(value) && Object.values(value).every(isNames),
+    "an object of lists of names",
+  ),
+  dependencies(value, path, draft) {
+    if (!isObject(value)) throw refused(path, "must be an object of schemas or lists of names");
+    for (const [name, one] of Object.entries(value)) {
+      if (Array.isArray(one)) CHECKS.names(one, `${path}.${name}`, draft);
+      else inspect(one, `${path}.${name}`, draft);
+    }
+  },
+};
+
+function isObject(value: Json): value is Metadata {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isNames(value: Json): boolean {
@@ -118,13 +141,6 @@ function inspectType(value: Json, path: string): void {
   if (types.length === 0 || !types.every((type) => TYPES.has(type as string))) {
     throw refused(path, "must name types of JSON");
   }
-}
-
-function inspectNamed(value: Json, path: string): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw refused(path, "must be an object of schemas");
-  }
-  for (const [name, schema] of Object.entries(value)) inspect(schema, `${path}.${name}`);
 }
 
 function refused(path: string, message: string): ConfabError {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { getDataSchema, setDataSchema } from "../lib/chat/data_schemas.ts";
+import { DRAFT_URIS, draftsOf, REFUSED, WORDS } from "../lib/data_schema_words.ts";
 import { metadata } from "../lib/entry_schemas.ts";
 import { dataSchemaSchema } from "../lib/schemas.ts";
 import type { Api } from "./api.ts";
@@ -10,6 +11,12 @@ const answer = z.object({
   schema: metadata.nullable().meta({ description: "null: the device may send any data" }),
 });
 const common = { path: "/v1/devices/{id}/schema", tag: "Devices", access: "signed-in" } as const;
+
+const WORDS_TAKEN = Object.entries(WORDS)
+  .map(([name, word]) => {
+    const drafts = draftsOf(word);
+    return drafts === "all" ? `\`${name}\`` : `\`${name}\` (${drafts})`;
+  }).join(", ");
 
 /** What the data of a device's messages must look like. */
 export function dataSchemaRoutes(api: Api): void {
@@ -29,10 +36,12 @@ export function dataSchemaRoutes(api: Api): void {
     method: "PUT",
     name: "setDataSchema",
     summary: "Say what the data of a device must look like",
-    description: "A JSON Schema (draft 2020-12) without patterns, formats, references and " +
-      "`uniqueItems`. `data` in the device's messages that does not follow it is refused with " +
-      "`schema_violation`, and so is what would take more than 20,000 steps (about one for each " +
-      "schema that is applied to each value); text is not looked at. null removes it.",
+    description: "A JSON Schema of the draft that its `$schema` names: " +
+      `${DRAFT_URIS.map((uri) => `\`${uri}\``).join(", ")} (the default). Known are ` +
+      `${WORDS_TAKEN}; refused by their name ${REFUSED.map((word) => `\`${word}\``).join(", ")}; ` +
+      "other words say nothing. `data` in the device's messages that does not follow it is refused " +
+      "with `schema_violation`, and so is what would take more than 20,000 steps (about one for " +
+      "each schema that is applied to each value); text is not looked at. null removes it.",
     params: idParams,
     body,
     example: {
