@@ -1,5 +1,5 @@
-import type { PrincipalId, ReadingValue, RoomId } from "../lib/protocol.ts";
-import type { ReadingBucket, SourceReadings } from "./telemetry_ports.ts";
+import type { ReadingValue } from "../lib/protocol.ts";
+import type { ReadingBucket, SourceReadings, Stay } from "./telemetry_ports.ts";
 
 /** Length of the buckets, in milliseconds. */
 export const BUCKET_MS = 10_000;
@@ -11,9 +11,7 @@ interface Metric {
   buckets: Map<number, ReadingBucket>;
 }
 
-interface Source {
-  room: RoomId;
-  device: PrincipalId;
+interface Source extends Stay {
   dropped: number;
   metrics: Map<string, Metric>;
 }
@@ -56,11 +54,10 @@ export class ReadingBuffer {
 
   /** Takes a reading; `at` is in milliseconds since 1970. Answers with how many had to go for it. */
   add(
-    room: RoomId,
-    device: PrincipalId,
+    stay: Stay,
     { metric, value, at }: { metric: string; value: ReadingValue; at: number },
   ): number {
-    const source = this.#source(room, device);
+    const source = this.#source(stay);
     if (source === undefined) return 1;
     let held = source.metrics.get(metric);
     if (held === undefined) {
@@ -80,17 +77,15 @@ export class ReadingBuffer {
   }
 
   /** Counts readings of a device that were not taken. */
-  drop(room: RoomId, device: PrincipalId, count: number): void {
-    const source = this.#source(room, device);
+  drop(stay: Stay, count: number): void {
+    const source = this.#source(stay);
     if (source !== undefined) source.dropped += count;
   }
 
   /** Hands over everything, and begins anew. */
   take(): SourceReadings[] {
-    const sources = [...this.#sources.values()].map(({ room, device, dropped, metrics }) => ({
-      room,
-      device,
-      dropped,
+    const sources = [...this.#sources.values()].map(({ metrics, ...source }) => ({
+      ...source,
       metrics: [...metrics].map(([metric, { value, at, count, buckets }]) => ({
         metric,
         value,
@@ -105,12 +100,12 @@ export class ReadingBuffer {
     return sources;
   }
 
-  #source(room: RoomId, device: PrincipalId): Source | undefined {
-    const key = `${room}/${device}`;
+  #source({ room, device, joinedSeq }: Stay): Source | undefined {
+    const key = `${room}/${device}/${joinedSeq}`;
     let source = this.#sources.get(key);
     if (source === undefined) {
       if (this.#sources.size >= this.bounds.metrics) return undefined;
-      this.#sources.set(key, source = { room, device, dropped: 0, metrics: new Map() });
+      this.#sources.set(key, source = { room, device, joinedSeq, dropped: 0, metrics: new Map() });
     }
     return source;
   }

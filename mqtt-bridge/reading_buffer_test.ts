@@ -4,6 +4,8 @@ import { ReadingBuffer } from "./reading_buffer.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 
+const stay = { room: "r", device: "d", joinedSeq: 1 };
+
 const reading = fc.record({
   device: fc.constantFrom("a", "b", "c"),
   metric: fc.constantFrom("m", "n"),
@@ -14,7 +16,9 @@ const reading = fc.record({
 Deno.test("ReadingBuffer: the buckets hold the sum of the readings", strict, () => {
   fc.assert(fc.property(fc.array(reading, { maxLength: 200 }), (readings) => {
     const buffer = new ReadingBuffer();
-    for (const { device, ...one } of readings) assertEquals(buffer.add("r", device, one), 0);
+    for (const { device, ...one } of readings) {
+      assertEquals(buffer.add({ room: "r", device, joinedSeq: 1 }, one), 0);
+    }
     const sources = buffer.take();
     assertEquals(buffer.take(), [], "it begins anew");
     for (const { device, dropped, metrics } of sources) {
@@ -51,7 +55,7 @@ Deno.test(
     const buffer = new ReadingBuffer({ metrics: 10, buckets: 3 });
     let dropped = 0;
     for (let i = 0; i < 20; i++) {
-      dropped += buffer.add("r", "d", { metric: "m", value: i, at: i * 10_000 });
+      dropped += buffer.add(stay, { metric: "m", value: i, at: i * 10_000 });
       assert(buffer.size.buckets <= 3);
     }
     const [source] = buffer.take();
@@ -66,11 +70,12 @@ Deno.test("ReadingBuffer takes a bounded number of metrics and devices", strict,
   const buffer = new ReadingBuffer({ metrics: 3, buckets: 100 });
   const dropped = Array.from(
     { length: 6 },
-    (_, i) => buffer.add("r", i < 5 ? "d" : "e", { metric: `m${i}`, value: 1, at: 0 }),
+    (_, i) =>
+      buffer.add({ ...stay, device: i < 5 ? "d" : "e" }, { metric: `m${i}`, value: 1, at: 0 }),
   );
   assertEquals(dropped, [0, 0, 0, 1, 1, 1]);
-  assertEquals(buffer.add("r", "d", { metric: "m0", value: 2, at: 1 }), 0, "a known one is taken");
-  for (let i = 0; i < 100; i++) buffer.drop("r", `device ${i}`, 1);
+  assertEquals(buffer.add(stay, { metric: "m0", value: 2, at: 1 }), 0, "a known one is taken");
+  for (let i = 0; i < 100; i++) buffer.drop({ ...stay, device: `device ${i}` }, 1);
   assertEquals(buffer.size, { sources: 3, metrics: 3, buckets: 3 });
   assertEquals(buffer.take().map(({ device, dropped }) => [device, dropped]), [
     ["d", 2],

@@ -1,11 +1,13 @@
+import { bodyHash } from "../lib/chat/body_hash.ts";
 import type { MessageBody, ReadingValue, TelemetryRule } from "../lib/protocol.ts";
+import { TELEMETRY } from "../lib/telemetry.ts";
 import type { DueRule } from "./telemetry_ports.ts";
 
 /** What a rule about values remembers. */
 export interface RuleState {
   /** The value passed the threshold and has not been back. */
   fired: boolean;
-  /** The value that was told last; of `change` the first one that came, before. */
+  /** The value that was told last; of `change` the first one that came, before: see markOf(). */
   value: number | null;
 }
 
@@ -14,23 +16,31 @@ export interface Verdict extends RuleState {
   tell: boolean;
 }
 
-/** True and false count as 1 and 0; texts as nothing. */
-export function numberOf(value: ReadingValue): number | undefined {
-  if (typeof value === "boolean") return Number(value);
-  return typeof value === "number" ? value : undefined;
+/** A text as a number beyond those that readings may have, 52 bits of its hash. */
+function markOf(value: ReadingValue): number {
+  if (typeof value !== "string") return Number(value);
+  const hash = bodyHash({ text: value }).replaceAll("-", "").slice(0, 13);
+  return TELEMETRY.largest * 10 * (1 + parseInt(hash, 16) / 2 ** 52);
 }
 
-/** What a value does to a rule of the kind above, below or change; undefined: nothing. */
+/**
+ * What a value does to a rule of the kind above, below or change; undefined: nothing. True and false
+ * are 1 and 0 to thresholds, and texts nothing; any change of them is one.
+ */
 export function judge(
   { kind, threshold = 0, hysteresis = 0 }: TelemetryRule,
   { fired, value: last }: RuleState,
-  value: number,
+  reading: ReadingValue,
 ): Verdict | undefined {
   if (kind === "change") {
+    const value = markOf(reading);
     if (last === null) return { fired, value, tell: false };
-    return Math.abs(value - last) >= threshold ? { fired, value, tell: true } : undefined;
+    const isNumber = typeof reading === "number" && Math.abs(last) <= TELEMETRY.largest;
+    const changed = isNumber ? Math.abs(value - last) >= threshold : value !== last;
+    return changed ? { fired, value, tell: true } : undefined;
   }
-  if (kind !== "above" && kind !== "below") return undefined;
+  if ((kind !== "above" && kind !== "below") || typeof reading === "string") return undefined;
+  const value = Number(reading);
   const beyond = kind === "above" ? value - threshold : threshold - value;
   if (!fired && beyond > 0) return { fired: true, value, tell: true };
   if (fired && beyond <= -hysteresis) return { fired: false, value: last, tell: false };
@@ -66,17 +76,24 @@ export function judgeTime(due: DueRule, heardFor: number): TimeVerdict {
   return { fired, seen: seen + count, dueIn: due.nextIn, message };
 }
 
-/** What a rule says about a reading. */
+/** What a rule says about a reading, and that it says nothing of `untold` others before. */
 export function readingMessage(
   { id, metric, kind, threshold = 0, unit }: TelemetryRule,
   value: ReadingValue,
   at: number,
+  untold = 0,
 ): MessageBody {
   const shown = withUnit(value, unit);
   const text = kind === "change"
     ? `${metric} changed to ${shown}`
     : `${metric} is ${shown}, ${kind} ${withUnit(threshold, unit)}`;
-  return { text, data: { rule: id, metric, value, at: new Date(at).toISOString() } };
+  const data = { rule: id, metric, value, at: new Date(at).toISOString() };
+  if (untold === 0) return { text, data };
+  const others = kind === "change" ? "change" : "crossing";
+  return {
+    text: `${text} (${untold} ${others}${untold === 1 ? "" : "s"} untold before)`,
+    data: { ...data, untold },
+  };
 }
 
 function silenceMessage({ rule: { id, metric, seconds = 0 }, latest }: DueRule): MessageBody {

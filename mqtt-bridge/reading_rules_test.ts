@@ -91,6 +91,7 @@ function due(rule: Partial<TelemetryRule>, changes: Partial<DueRule> = {}): DueR
     value: null,
     seen: 0,
     pending: null,
+    joinedSeq: 1,
     due: true,
     latest: { value: 21.4, at: new Date(1000), count: 12 },
     quiet: 0,

@@ -4,7 +4,7 @@ import type { Log } from "../lib/log.ts";
 import type { Reading } from "../lib/protocol.ts";
 import type { ReadingBuffer } from "./reading_buffer.ts";
 import type { TelemetryOptions } from "./telemetry.ts";
-import type { Pair, SourceReadings, TelemetryLane } from "./telemetry_ports.ts";
+import type { SourceReadings, Stay, TelemetryLane } from "./telemetry_ports.ts";
 
 /** Rows of one statement, unless one device alone has more. */
 const BATCH_ROWS = 3000;
@@ -20,8 +20,8 @@ interface Batch {
 /** What storing needs. */
 export interface ReadingStoreOptions {
   lane: Pick<TelemetryLane, "store" | "show">;
-  /** The device is not in the room any more. */
-  onGone(pair: Pair): void;
+  /** The device is not in the room any more, may only read there, or has come back to it. */
+  onGone(stay: Stay): void;
   meter: TelemetryOptions["meter"];
   log: Log;
 }

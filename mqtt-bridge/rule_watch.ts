@@ -4,21 +4,10 @@ import type { RoomId } from "../lib/protocol.ts";
 import { within } from "../lib/within.ts";
 import { mayPass } from "./passing.ts";
 import type { BridgeActions } from "./ports.ts";
-import { judge, judgeTime, numberOf, readingMessage, type Verdict } from "./reading_rules.ts";
+import { judgeTime } from "./reading_rules.ts";
 import type { PublishedReading } from "./telemetry_payload.ts";
-import type { DueRule, RuleChange, StoredRule, TelemetryLane } from "./telemetry_ports.ts";
-
-/** A rule as this bridge follows it. */
-export interface WatchedRule extends StoredRule {
-  /** A change is on its way to the database, or its message to the room: nothing else is judged. */
-  busy: boolean;
-  /** The change that is not in the database yet. */
-  change: RuleChange | undefined;
-  /** The reading that it comes from. */
-  judged: PublishedReading | undefined;
-  /** The newest reading that came while it was busy. */
-  next: PublishedReading | undefined;
-}
+import type { DueRule, Place, TelemetryLane } from "./telemetry_ports.ts";
+import { enqueue, isOver, judgeQueue, moves, watched, type WatchedRule } from "./watched_rule.ts";
 
 /** What watching rules needs. */
 export interface RuleWatchOptions {
@@ -58,19 +47,17 @@ export class RuleWatch {
   constructor(private readonly o: RuleWatchOptions) {}
 
   /** The rules of a device as they are stored now, with what is known here of those before. */
-  adopt(stored: StoredRule[], before: readonly WatchedRule[] = []): WatchedRule[] {
-    return stored.map((one) => {
-      const known = before.find(({ uid }) => uid === one.uid);
+  adopt(
+    { rules, joinedSeq }: Pick<Place, "rules" | "joinedSeq">,
+    before: readonly WatchedRule[] = [],
+  ): WatchedRule[] {
+    const same = before.filter((one) => one.joinedSeq === joinedSeq);
+    return rules.map((one) => {
+      const known = same.find(({ uid }) => uid === one.uid);
       if (known !== undefined && (known.change !== undefined || known.version > one.version)) {
         return known;
       }
-      const rule: WatchedRule = {
-        ...one,
-        busy: one.pending !== null,
-        change: undefined,
-        judged: undefined,
-        next: known?.next,
-      };
+      const rule = watched(one, joinedSeq, same);
       if (rule.busy) {
         this.#sending.set(rule.uid, rule);
         return rule;
@@ -83,18 +70,10 @@ export class RuleWatch {
 
   /** Judges a reading of the rule's metric. */
   offer(rule: WatchedRule, reading: PublishedReading): void {
-    const value = numberOf(reading.value);
-    if (value === undefined) return;
-    if (rule.busy) {
-      rule.next = reading;
-      return;
-    }
-    const verdict = judge(rule.rule, rule, value);
-    if (verdict === undefined || this.#waiting.size >= MAX_WAITING) return;
-    rule.busy = true;
-    rule.change = changeOf(rule, verdict, reading);
-    rule.judged = reading;
-    this.#waiting.set(rule.uid, rule);
+    if (!rule.busy && this.#waiting.size >= MAX_WAITING) return;
+    if (!moves(rule, reading)) return;
+    enqueue(rule, reading);
+    if (!rule.busy) this.#resume(rule);
   }
 
   /** Stores what has changed, looks at the rules whose time has come, and sends messages. */
@@ -120,14 +99,15 @@ export class RuleWatch {
     const saved = new Set(await this.o.lane.saveRules(rules.map(({ change }) => change!)));
     for (const rule of rules) {
       const { fired, value, pending } = rule.change!;
-      this.#waiting.delete(rule.uid);
+      if (this.#waiting.get(rule.uid) === rule) this.#waiting.delete(rule.uid);
       rule.change = undefined;
       if (!saved.has(rule.uid)) {
-        // It met an outdated state: it is judged again, unless a newer one has come
-        rule.next ??= rule.judged;
+        // They met an outdated state: they are judged again
+        rule.queue.unshift(...rule.judged);
         this.o.onChanged(rule);
         continue;
       }
+      rule.untold -= rule.telling;
       Object.assign(rule, { fired, value, pending, version: rule.version + 1 });
       if (pending === null) this.#release(rule);
       else this.#sending.set(rule.uid, rule);
@@ -139,8 +119,8 @@ export class RuleWatch {
     const heardFor = this.o.heardFor();
     await this.o.lane.saveRules(due.map((one) => {
       const { fired, seen, dueIn, message } = judgeTime(one, heardFor);
-      const { uid, version, value } = one;
-      return { uid, version, fired, value, seen, dueIn, pending: message };
+      const { uid, version, joinedSeq, value } = one;
+      return { uid, version, joinedSeq, fired, value, seen, dueIn, pending: message };
     }));
   }
 
@@ -153,12 +133,18 @@ export class RuleWatch {
         if (await this.#sendOnce(one)) done.add(one);
       })),
     );
-    const settled = [...done];
+    const settled = [...done].map((one) => ({
+      uid: one.uid,
+      version: one.version,
+      told: !isOver(one),
+    }));
     if (settled.length > 0) await this.o.lane.settleRules(settled);
-    for (const { uid } of settled) {
+    for (const { uid, told } of settled) {
       const rule = this.#sending.get(uid);
       this.#sending.delete(uid);
-      if (rule !== undefined) this.#release(rule);
+      if (rule === undefined) continue;
+      if (!told) Object.assign(rule, { fired: false, value: null });
+      this.#release(rule);
     }
     return settled.length === pending.length;
   }
@@ -175,7 +161,9 @@ export class RuleWatch {
   }
 
   /** True when nothing more is to be done about it. */
-  async #sendOne({ uid, version, room, device, rule, pending }: DueRule): Promise<boolean> {
+  async #sendOne(due: DueRule): Promise<boolean> {
+    if (isOver(due)) return true;
+    const { uid, version, room, device, rule, pending } = due;
     try {
       const sender = await this.o.principal(device);
       if (sender === undefined) return true;
@@ -198,17 +186,7 @@ export class RuleWatch {
   }
 
   #resume(rule: WatchedRule): void {
-    const { next } = rule;
-    rule.next = undefined;
-    if (next !== undefined) this.offer(rule, next);
+    if (this.#waiting.size >= MAX_WAITING || !judgeQueue(rule)) return;
+    this.#waiting.set(rule.uid, rule);
   }
-}
-
-function changeOf(
-  { uid, version, seen, rule }: WatchedRule,
-  { fired, value, tell }: Verdict,
-  reading: PublishedReading,
-): RuleChange {
-  const pending = tell ? readingMessage(rule, reading.value, reading.at) : null;
-  return { uid, version, fired, value, seen, dueIn: null, pending };
 }

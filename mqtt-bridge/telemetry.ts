@@ -13,7 +13,7 @@ import { ReadingStore } from "./reading_store.ts";
 import { RuleWatch } from "./rule_watch.ts";
 import { type PublishedReading, readReadings } from "./telemetry_payload.ts";
 import type { TelemetryLane } from "./telemetry_ports.ts";
-import { type Source, takeNames, TelemetrySources } from "./telemetry_sources.ts";
+import { newReadings, type Source, takeNames, TelemetrySources } from "./telemetry_sources.ts";
 
 /** Why readings were dropped. */
 export type DropReason = "quota" | "metrics" | "memory" | "refused";
@@ -29,6 +29,8 @@ export interface TelemetryOptions {
   bounds?: BufferBounds;
   /** How often readings are stored. Default 1,000. */
   everyMs?: number;
+  /** Milliseconds of any clock that never runs backwards. */
+  now?(): number;
 }
 
 interface Surroundings {
@@ -75,10 +77,10 @@ export class Telemetry {
       onStored: o.onStored,
       log: o.log,
     });
-    this.#sources = new TelemetrySources(lane, this.#rules);
+    this.#sources = new TelemetrySources(lane, this.#rules, t.now);
     this.#store = new ReadingStore({
       lane,
-      onGone: (pair) => this.#sources.gone(pair),
+      onGone: (stay) => this.#sources.gone(stay),
       meter: t.meter,
       log: o.log,
     });
@@ -104,9 +106,8 @@ export class Telemetry {
     }
     // Before anything is counted, as it may fail and be called again
     const source = await this.#sources.get(pair);
-    const read = source.member
-      ? attempt(() => readReadings(delivery.payload, Date.now()))
-      : absent();
+    const now = Date.now();
+    const read = source.member ? attempt(() => readReadings(delivery.payload, now)) : absent();
     // What is refused counts, too: it is answered with an error.
     const count = Array.isArray(read) ? read.length : 1;
     if (!this.#quota.take(device, count)) {
@@ -114,12 +115,13 @@ export class Telemetry {
       this.o.onRefused?.(device);
       return this.#quota.refuse(device, "rate_limited");
     }
+    if (source.reader) return this.#quota.refuse(device, "read_only");
     if (!Array.isArray(read)) throw read;
     if (!takeNames(source, read.map(({ metric }) => metric))) {
       this.#drop(source, count, "metrics");
       return this.#quota.refuse(device, "too_many_metrics");
     }
-    for (const reading of read) this.#take(source, reading);
+    this.#take(source, read, now);
   }
 
   /**
@@ -142,17 +144,19 @@ export class Telemetry {
     this.#sources.forget(device);
   }
 
-  #take({ room, device, rules }: Source, reading: PublishedReading): void {
-    const dropped = this.#buffer.add(room, device, reading);
+  #take(source: Source, readings: PublishedReading[], now: number): void {
+    const dropped = readings.reduce((sum, one) => sum + this.#buffer.add(source, one), 0);
     if (dropped > 0) this.t.meter?.dropped(dropped, "memory");
-    for (const rule of rules) {
-      if (rule.rule.metric === reading.metric) this.#rules.offer(rule, reading);
+    for (const reading of newReadings(source, readings, now)) {
+      for (const rule of source.rules) {
+        if (rule.rule.metric === reading.metric) this.#rules.offer(rule, reading);
+      }
     }
   }
 
-  #drop({ room, device, member }: Source, count: number, why: DropReason): void {
+  #drop(source: Source, count: number, why: DropReason): void {
     this.t.meter?.dropped(count, why);
-    if (member) this.#buffer.drop(room, device, count);
+    if (source.member) this.#buffer.drop(source, count);
   }
 
   async #rounds(): Promise<void> {

@@ -9,6 +9,8 @@ export interface PublishedReading {
   metric: string;
   value: ReadingValue;
   at: number;
+  /** The device has said when; otherwise it is of the time when it came. */
+  timed: boolean;
 }
 
 /**
@@ -21,8 +23,18 @@ export function readReadings(payload: Uint8Array, now: number): PublishedReading
   if (!parsed.success) throw refusalOf(parsed.error);
   const { data } = parsed;
   const readings = isList(data)
-    ? data.readings.map(({ metric, value, at }) => ({ metric, value, at: timeOf(at, now) }))
-    : Object.entries(data).map(([metric, value]) => ({ metric, value, at: now }));
+    ? data.readings.map(({ metric, value, at }) => ({
+      metric,
+      value,
+      at: timeOf(at, now),
+      timed: at !== undefined,
+    }))
+    : Object.entries(data).map(([metric, value]) => ({
+      metric,
+      value,
+      at: now,
+      timed: false,
+    }));
   for (const { metric, value } of readings) {
     if (typeof value === "number" && Math.abs(value) > TELEMETRY.largest) {
       throw new ConfabError("invalid_request", `${metric} is larger than ${TELEMETRY.largest}`);

@@ -1,12 +1,19 @@
 import { TELEMETRY } from "../lib/telemetry.ts";
-import type { Pair, Place, TelemetryLane } from "./telemetry_ports.ts";
-import type { RuleWatch, WatchedRule } from "./rule_watch.ts";
+import type { Pair, Place, Stay, TelemetryLane } from "./telemetry_ports.ts";
+import type { RuleWatch } from "./rule_watch.ts";
+import type { PublishedReading } from "./telemetry_payload.ts";
+import type { WatchedRule } from "./watched_rule.ts";
 
 /** A device in a room, as far as it is known. */
-export interface Source extends Pair {
+export interface Source extends Stay {
+  /** It may measure there. */
   member: boolean;
+  /** It is there, and may only read. */
+  reader: boolean;
   /** Names of its metrics, and when those were taken that may not be stored yet. */
   metrics: Map<string, number>;
+  /** When the newest reading of each metric was taken that rules have seen, in ms since 1970. */
+  judged: Map<string, number>;
   rules: WatchedRule[];
   /** Milliseconds of performance.now(). */
   knownAt: number;
@@ -14,7 +21,9 @@ export interface Source extends Pair {
 }
 
 const REFRESH_MS = 5000;
-/** Of those that are not in the room: it may be added any moment. */
+/** Of those that said nothing for so long nothing is asked, until they speak again. */
+const IDLE_MS = 2 * REFRESH_MS;
+/** Of those that do not write in the room: that may change any moment. */
 const ABSENT_MS = 2000;
 const MAX_SOURCES = 20_000;
 /** Names of metrics are stored by then, or the database is away and nothing is learned from it. */
@@ -38,6 +47,7 @@ export class TelemetrySources {
   constructor(
     private readonly lane: Pick<TelemetryLane, "places">,
     private readonly rules: Pick<RuleWatch, "adopt">,
+    private readonly now: () => number = () => performance.now(),
   ) {}
 
   /** A device in a room. Throws ConfabError `unavailable` when that cannot be known now. */
@@ -45,7 +55,7 @@ export class TelemetrySources {
     const key = keyOf(pair);
     const known = this.#fresh(key);
     if (known !== undefined) {
-      known.usedAt = performance.now();
+      known.usedAt = this.now();
       this.#known.delete(key);
       this.#known.set(key, known);
       return known;
@@ -58,17 +68,18 @@ export class TelemetrySources {
     return await loading;
   }
 
-  /** False when get() would ask the database. */
+  /** False when get() would have to ask the database, also when it was there a moment ago. */
   knows(pair: Pair): boolean {
-    return this.#fresh(keyOf(pair)) !== undefined;
+    const key = keyOf(pair);
+    return this.#known.get(key)?.member || this.#fresh(key) !== undefined;
   }
 
-  /** It is not in the room any more. */
-  gone(pair: Pair): void {
-    const known = this.#known.get(keyOf(pair));
-    if (known === undefined) return;
+  /** That stay in the room is over, or it may only read there: what it is now is asked for. */
+  gone(stay: Stay): void {
+    const known = this.#known.get(keyOf(stay));
+    if (known?.joinedSeq !== stay.joinedSeq) return;
     known.member = false;
-    known.knownAt = performance.now();
+    known.knownAt = -Infinity;
   }
 
   /** What is known of a device is outdated. */
@@ -85,9 +96,9 @@ export class TelemetrySources {
 
   /** Asks anew about those that are in use. When that fails, what is known stays. */
   async refresh(): Promise<void> {
-    const now = performance.now();
+    const now = this.now();
     const old = [...this.#known.values()].filter((source) =>
-      source.member && now - source.knownAt > REFRESH_MS && now - source.usedAt < 2 * REFRESH_MS
+      source.member && now - source.knownAt > REFRESH_MS && now - source.usedAt < IDLE_MS
     );
     for (let at = 0; at < old.length; at += PAGE) {
       const part = old.slice(at, at + PAGE);
@@ -97,29 +108,41 @@ export class TelemetrySources {
   }
 
   async #load(pair: Pair): Promise<Source> {
-    const place = (await this.#ask(pair)).get(keyOf(pair));
-    const now = performance.now();
-    const source: Source = {
+    const known = this.#known.get(keyOf(pair));
+    const source: Source = known ?? {
       ...pair,
-      member: place !== undefined,
+      joinedSeq: 0,
+      member: false,
+      reader: false,
       metrics: new Map(),
+      judged: new Map(),
       rules: [],
-      knownAt: now,
-      usedAt: now,
+      knownAt: -Infinity,
+      usedAt: -Infinity,
     };
-    this.#update(source, place);
+    try {
+      this.#update(source, (await this.#ask(pair)).get(keyOf(pair)));
+    } catch (error) {
+      if (known?.member !== true) throw error; // what is known of it holds as long as nobody answers
+    }
+    source.usedAt = this.now();
     this.#remember(source);
     return source;
   }
 
   #fresh(key: string): Source | undefined {
     const known = this.#known.get(key);
-    if (known === undefined || known.member) return known;
-    return performance.now() - known.knownAt < ABSENT_MS ? known : undefined;
+    if (known === undefined) return undefined;
+    const now = this.now();
+    const isOld = known.member
+      ? now - known.usedAt >= IDLE_MS && now - known.knownAt > REFRESH_MS
+      : now - known.knownAt >= ABSENT_MS;
+    return isOld ? undefined : known;
   }
 
   #remember(source: Source): void {
     const key = keyOf(source);
+    this.#known.delete(key);
     this.#known.set(key, source);
     const keys = this.#keysOf.get(source.device);
     if (keys === undefined) this.#keysOf.set(source.device, new Set([key]));
@@ -146,9 +169,12 @@ export class TelemetrySources {
   }
 
   #update(source: Source, place: Place | undefined): void {
-    source.knownAt = performance.now();
-    source.member = place !== undefined;
+    source.knownAt = this.now();
+    source.member = place !== undefined && !place.reader;
+    source.reader = place?.reader ?? false;
+    if (!source.member) source.rules = [];
     if (place === undefined) return;
+    source.joinedSeq = place.joinedSeq;
     // Metrics that are not stored yet are known here only; those that are not any more, nowhere
     for (const [metric, takenAt] of source.metrics) {
       if (source.knownAt - takenAt > STORED_MS) source.metrics.delete(metric);
@@ -156,18 +182,42 @@ export class TelemetrySources {
     for (const metric of place.metrics) {
       if (!source.metrics.has(metric)) source.metrics.set(metric, -Infinity);
     }
-    source.rules = this.rules.adopt(place.rules, source.rules);
+    const wall = Date.now();
+    for (const [metric, at] of Object.entries(place.newest)) {
+      // One of the future says more of somebody's clock than of what came when
+      if (!source.judged.has(metric) && at <= wall) source.judged.set(metric, Math.floor(at));
+    }
+    for (const metric of source.judged.keys()) {
+      if (!source.metrics.has(metric)) source.judged.delete(metric);
+    }
+    if (source.member) source.rules = this.rules.adopt(place, source.rules);
   }
 }
 
 /** Takes the names of metrics; false when the device had too many with them, then it takes none. */
-export function takeNames({ metrics }: Source, names: string[]): boolean {
+export function takeNames({ metrics, usedAt }: Source, names: string[]): boolean {
   const fresh = new Set(names.filter((name) => !metrics.has(name)));
   if (fresh.size === 0) return true;
   if (metrics.size + fresh.size > TELEMETRY.metrics) return false;
-  const now = performance.now();
-  for (const name of fresh) metrics.set(name, now);
+  for (const name of fresh) metrics.set(name, usedAt);
   return true;
+}
+
+/**
+ * What the rules shall see of readings that came at `now`, in milliseconds since 1970: in the order
+ * of their times, without those from before what the rules have seen of their metric. What came
+ * without a time is of now, whatever a clock says that was set back meanwhile.
+ */
+export function newReadings(
+  { judged }: Pick<Source, "judged">,
+  readings: PublishedReading[],
+  now: number,
+): PublishedReading[] {
+  return readings.toSorted((a, b) => a.at - b.at).filter(({ metric, at, timed }) => {
+    if (timed && at < (judged.get(metric) ?? -Infinity)) return false;
+    judged.set(metric, Math.min(at, now));
+    return true;
+  });
 }
 
 function keyOf({ room, device }: Pair): string {

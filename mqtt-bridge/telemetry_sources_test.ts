@@ -5,9 +5,10 @@ const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true 
 
 Deno.test("names that are forgotten in the database make room in the bridge", strict, async () => {
   const pair = { room: "r", device: "d" };
+  const place = { ...pair, joinedSeq: 1, reader: false, newest: {}, rules: [] };
   let metrics = Array.from({ length: 64 }, (_, i) => `wrong${i}`);
   const sources = new TelemetrySources(
-    { places: () => Promise.resolve([{ ...pair, metrics, rules: [] }]) },
+    { places: () => Promise.resolve([{ ...place, metrics }]) },
     { adopt: () => [] },
   );
   const source = await sources.get(pair);

@@ -5,7 +5,7 @@ import type { ChatContext } from "./context.ts";
 import { publicError } from "./outcome.ts";
 
 export type { MetricReadings, ReadingBucket, SourceReadings } from "../store/telemetry.ts";
-export type { DueRule, RuleChange, StoredRule } from "../store/telemetry_rules.ts";
+export type { DueRule, RuleChange, SettledRule, StoredRule } from "../store/telemetry_rules.ts";
 
 /** What a bridge does with readings. Failures that may pass are `unavailable`. */
 export function telemetryLane({ db, bus }: Pick<ChatContext, "db" | "bus">) {
@@ -29,8 +29,7 @@ export function telemetryLane({ db, bus }: Pick<ChatContext, "db" | "bus">) {
       bus.signal(room, { type: "telemetry", device, readings }),
     dueRules: (most: number) => passing(() => rules.readDueRules(db, most)),
     saveRules: (changes: rules.RuleChange[]) => passing(() => rules.saveRules(db, changes)),
-    settleRules: (settled: { uid: string; version: number }[]) =>
-      passing(() => rules.settleRules(db, settled)),
+    settleRules: (settled: rules.SettledRule[]) => passing(() => rules.settleRules(db, settled)),
   };
 }
 

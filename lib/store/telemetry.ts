@@ -26,6 +26,8 @@ export interface MetricReadings {
 export interface SourceReadings {
   room: RoomId;
   device: PrincipalId;
+  /** The stay in the room that it belongs to. */
+  joinedSeq: number;
   /** Readings that were not taken. */
   dropped: number;
   metrics: MetricReadings[];
@@ -41,14 +43,20 @@ export interface TelemetryBatch {
 }
 
 const STORE = `select gone from store_telemetry(
-  $1, $2, $3::uuid[], $4::uuid[], $5::bigint[],
+  $1, $2, array(
+    select m.room_id
+    from unnest($3::uuid[], $4::uuid[], $20::bigint[]) with ordinality s(room, device, stay, n)
+    left join members m on m.room_id = s.room and m.principal_id = s.device
+      and m.joined_seq = s.stay and m.role <> 'reader'
+    order by s.n), $4::uuid[], $5::bigint[],
   $6::integer[], $7::text[], $8::text[], $9::float8[], $10::bigint[],
   $11::integer[], $12::text[], $13::float8[], $14::bigint[],
   $15::float8[], $16::float8[], $17::float8[], $18::float8[], $19::float8[]) gone`;
 
 /**
  * Stores a batch, see `store_telemetry` of the schema; answers with the positions of the sources
- * that are not in their room. At most one entry for a room, device and metric.
+ * that are not in their room, or read only there, or are not in it for the same stay any more. At
+ * most one entry for a stay and metric.
  */
 export async function storeTelemetry(
   db: Database,
@@ -79,6 +87,7 @@ export async function storeTelemetry(
     column(buckets, ({ sum }) => sum),
     column(buckets, ({ last }) => last),
     column(buckets, ({ lastAt }) => lastAt),
+    column(sources, ({ joinedSeq }) => joinedSeq),
   ]);
   return rows.map(({ gone }) => gone - 1);
 }
@@ -120,7 +129,13 @@ export async function readDropped(
 export interface StoredPlace {
   room: RoomId;
   device: PrincipalId;
+  /** Names the stay in the room. */
+  joinedSeq: number;
+  /** It may not write there, nor measure. */
+  reader: boolean;
   metrics: string[];
+  /** When the newest reading of each metric was taken, in milliseconds since 1970. */
+  newest: Record<string, number>;
 }
 
 /** Those of these pairs where the device is in the room, with the names of its metrics. */
@@ -129,9 +144,13 @@ export async function readPlaces(
   pairs: { room: RoomId; device: PrincipalId }[],
 ): Promise<StoredPlace[]> {
   return await db.query<StoredPlace & Row>(
-    `select m.room_id as room, m.principal_id as device, array(
+    `select m.room_id as room, m.principal_id as device, m.joined_seq as "joinedSeq",
+       m.role = 'reader' as reader, array(
        select t.metric from telemetry_latest t
-       where t.room_id = m.room_id and t.device_id = m.principal_id) as metrics
+       where t.room_id = m.room_id and t.device_id = m.principal_id) as metrics, (
+       select coalesce(jsonb_object_agg(t.metric, extract(epoch from t.at) * 1000), '{}')
+       from telemetry_latest t
+       where t.room_id = m.room_id and t.device_id = m.principal_id) as newest
      from unnest($1::uuid[], $2::uuid[]) x(room, device)
      join members m on m.room_id = x.room and m.principal_id = x.device
      join principals p on p.id = x.device and p.kind = 'device' and p.disabled_at is null

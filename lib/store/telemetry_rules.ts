@@ -17,10 +17,14 @@ export interface StoredRule {
   seen: number;
   /** The message of this version, unless it is known to be stored. */
   pending: MessageBody | null;
+  /** The stay in the room that the message belongs to, where there is one and that is known. */
+  pendingStay?: number;
 }
 
 /** A rule about time that is to be looked at, and what is known of its metric. */
 export interface DueRule extends StoredRule {
+  /** Names the stay of the device in the room. */
+  joinedSeq: number;
   /** Its time has come; otherwise it is here for its pending message. */
   due: boolean;
   /** The latest reading; null: there is none. */
@@ -31,10 +35,14 @@ export interface DueRule extends StoredRule {
   nextIn: number;
 }
 
-/** The state of a rule as it shall be, unless it is another than `version` by now. */
+/**
+ * The state of a rule as it shall be, unless it is another than `version` by now, or the device is
+ * not in the room for this stay any more.
+ */
 export interface RuleChange {
   uid: string;
   version: number;
+  joinedSeq: number;
   fired: boolean;
   value: number | null;
   seen: number;
@@ -53,7 +61,15 @@ interface RuleRow extends Row {
   fired: boolean;
   value: number | null;
   seen: number;
-  pending: MessageBody | null;
+  pending: MessageBody & { joinedSeq?: number } | null;
+}
+
+/** How the message of a version became known. */
+export interface SettledRule {
+  uid: string;
+  version: number;
+  /** False: nobody is told, and the rule begins anew. */
+  told: boolean;
 }
 
 const COLUMNS = `t.room_id as room, t.device_id as device, t.id, t.definition, t.uid, t.version,
@@ -64,8 +80,12 @@ const SPEAKERS = `join members m on m.room_id = y.room_id and m.principal_id = y
   join rooms r on r.id = y.room_id and r.deleted_at is null`;
 
 function ruleOf(row: RuleRow): StoredRule {
-  const { room, device, id, definition, uid, version, fired, value, seen, pending } = row;
-  return { room, device, rule: { id, ...definition }, uid, version, fired, value, seen, pending };
+  const { room, device, id, definition, uid, version, fired, value, seen } = row;
+  const rule = { id, ...definition };
+  const stored = { room, device, rule, uid, version, fired, value, seen };
+  if (row.pending === null) return { ...stored, pending: null };
+  const { joinedSeq, ...pending } = row.pending;
+  return { ...stored, pending, ...(joinedSeq !== undefined && { pendingStay: joinedSeq }) };
 }
 
 /** The rules of devices in rooms, in their order; no check of who asks. */
@@ -105,6 +125,7 @@ export async function readDueRules(db: Database, most: number): Promise<DueRule[
   const rows = await db.query<
     RuleRow & {
       due: boolean;
+      joined_seq: number;
       latest_value: ReadingValue | null;
       latest_at: Date | null;
       count: number | null;
@@ -112,7 +133,8 @@ export async function readDueRules(db: Database, most: number): Promise<DueRule[
       next_in: number;
     }
   >(
-    `select ${COLUMNS}, coalesce(t.due_at <= clock_timestamp(), false) as due,
+    `select ${COLUMNS}, j.joined_seq,
+       j.role <> 'reader' and coalesce(t.due_at <= clock_timestamp(), false) as due,
        l.value as latest_value, l.at as latest_at, l.count,
        extract(epoch from clock_timestamp() - l.stored_at)::float8 as quiet,
        extract(epoch from date_bin(s.span, clock_timestamp(), timestamptz 'epoch') + s.span
@@ -120,11 +142,13 @@ export async function readDueRules(db: Database, most: number): Promise<DueRule[
      from telemetry_rules t
      cross join lateral (
        select make_interval(secs => coalesce((t.definition ->> 'seconds')::float8, 1)) as span) s
+     join members j on j.room_id = t.room_id and j.principal_id = t.device_id
      left join telemetry_latest l on l.room_id = t.room_id and l.device_id = t.device_id
        and l.metric = t.definition ->> 'metric'
      where t.uid in (
        (select y.uid from telemetry_rules y ${SPEAKERS}
-        where y.due_at is not null and y.due_at <= clock_timestamp() order by y.due_at limit $1)
+        where y.due_at is not null and y.due_at <= clock_timestamp() and m.role <> 'reader'
+        order by y.due_at limit $1)
        union
        (select y.uid from telemetry_rules y ${SPEAKERS}
         where y.pending is not null order by y.uid limit $1))`,
@@ -132,6 +156,7 @@ export async function readDueRules(db: Database, most: number): Promise<DueRule[
   );
   return rows.map((row) => ({
     ...ruleOf(row),
+    joinedSeq: row.joined_seq,
     due: row.due,
     latest: row.latest_value === null
       ? null
@@ -141,7 +166,10 @@ export async function readDueRules(db: Database, most: number): Promise<DueRule[
   }));
 }
 
-/** Stores states of rules; answers with the uids of those that nobody had changed before. */
+/**
+ * Stores states of rules; answers with the uids of those that nobody had changed before, and whose
+ * devices are in their rooms for the same stay and may write there.
+ */
 export async function saveRules(db: Database, changes: RuleChange[]): Promise<string[]> {
   const rows = await db.query<{ uid: string }>(
     `update telemetry_rules t set version = t.version + 1, fired = x.fired, value = x.value,
@@ -149,8 +177,11 @@ export async function saveRules(db: Database, changes: RuleChange[]): Promise<st
        due_at = case when x.due_in is null then t.due_at
          else clock_timestamp() + make_interval(secs => x.due_in) end
      from unnest($1::uuid[], $2::bigint[], $3::boolean[], $4::float8[], $5::bigint[],
-       $6::float8[], $7::text[]) x(uid, version, fired, value, seen, due_in, pending)
+       $6::float8[], $7::text[], $8::bigint[])
+       x(uid, version, fired, value, seen, due_in, pending, stay)
+     join members m on m.joined_seq = x.stay and m.role <> 'reader'
      where t.uid = x.uid and t.version = x.version and t.pending is null
+       and m.room_id = t.room_id and m.principal_id = t.device_id
      returning t.uid`,
     [
       changes.map(({ uid }) => uid),
@@ -159,21 +190,26 @@ export async function saveRules(db: Database, changes: RuleChange[]): Promise<st
       changes.map(({ value }) => value),
       changes.map(({ seen }) => seen),
       changes.map(({ dueIn }) => dueIn),
-      changes.map(({ pending }) => pending === null ? null : JSON.stringify(pending)),
+      changes.map(({ pending, joinedSeq }) =>
+        pending === null ? null : JSON.stringify({ ...pending, joinedSeq })
+      ),
+      changes.map(({ joinedSeq }) => joinedSeq),
     ],
   );
   return rows.map(({ uid }) => uid);
 }
 
 /** The messages of these versions are stored, or never will be. */
-export async function settleRules(
-  db: Database,
-  settled: { uid: string; version: number }[],
-): Promise<void> {
+export async function settleRules(db: Database, settled: SettledRule[]): Promise<void> {
   await db.query(
-    `update telemetry_rules t set pending = null
-     from unnest($1::uuid[], $2::bigint[]) x(uid, version)
+    `update telemetry_rules t set pending = null, fired = t.fired and x.told,
+       value = case when x.told then t.value end
+     from unnest($1::uuid[], $2::bigint[], $3::boolean[]) x(uid, version, told)
      where t.uid = x.uid and t.version = x.version`,
-    [settled.map(({ uid }) => uid), settled.map(({ version }) => version)],
+    [
+      settled.map(({ uid }) => uid),
+      settled.map(({ version }) => version),
+      settled.map(({ told }) => told),
+    ],
   );
 }

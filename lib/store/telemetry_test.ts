@@ -23,6 +23,7 @@ async function places() {
     await setMember(chat, owner, room, device.id, "member");
     return device.id;
   };
+  const stayOf = async (device: string) => (await readPlaces(db, [{ room, device }]))[0]!.joinedSeq;
   const device = await join(await newDevice(db, owner));
   const stranger = (await newDevice(db, owner)).id;
   return {
@@ -30,7 +31,11 @@ async function places() {
     room,
     device,
     stranger,
-    another: async () => await join(await newDevice(db, owner)),
+    joinedSeq: await stayOf(device),
+    another: async () => {
+      const device = await join(await newDevice(db, owner));
+      return { device, joinedSeq: await stayOf(device) };
+    },
     [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose](),
   };
 }
@@ -70,11 +75,11 @@ Deno.test(
   strict,
   async () => {
     await using scene = await places();
-    const { db, room, device } = scene;
+    const { db, room, device, joinedSeq } = scene;
     const writer = newId();
     const at = Date.now() - 60_000;
     const source = (metrics: MetricReadings[], dropped = 0): SourceReadings[] => [
-      { room, device, dropped, metrics },
+      { room, device, joinedSeq, dropped, metrics },
     ];
     const first = { writer, number: 1, sources: source([metricOf("temp", at, [20, 22])], 3) };
     assertEquals(await storeTelemetry(db, first), []);
@@ -106,15 +111,15 @@ Deno.test(
   strict,
   async () => {
     await using scene = await places();
-    const { db, room, device, stranger } = scene;
+    const { db, room, device, joinedSeq, stranger } = scene;
     const metrics = [metricOf("temp", Date.now(), [1])];
     const gone = await storeTelemetry(db, {
       writer: newId(),
       number: 1,
       sources: [
-        { room, device: stranger, dropped: 5, metrics },
-        { room, device, dropped: 0, metrics },
-        { room: newId(), device, dropped: 0, metrics },
+        { room, device: stranger, joinedSeq: 1, dropped: 5, metrics },
+        { room, device, joinedSeq, dropped: 0, metrics },
+        { room: newId(), device, joinedSeq, dropped: 0, metrics },
       ],
     });
     assertEquals(gone.toSorted(), [0, 2]);
@@ -146,12 +151,12 @@ Deno.test(
     });
     await fc.assert(
       fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 12 }), async (batches) => {
-        const device = await scene.another();
+        const { device, joinedSeq } = await scene.another();
         const writer = newId();
         const all: number[] = [];
         for (const [i, { ageMs, values, roll, again }] of batches.entries()) {
           const metrics = [metricOf("m", Date.now() - ageMs, values)];
-          const sources = [{ room, device, dropped: 0, metrics }];
+          const sources = [{ room, device, joinedSeq, dropped: 0, metrics }];
           await storeTelemetry(db, { writer, number: i + 1, sources });
           if (again) await storeTelemetry(db, { writer, number: i + 1, sources });
           all.push(...values);
@@ -182,14 +187,14 @@ Deno.test(
   strict,
   async () => {
     await using scene = await places();
-    const { db, room, device } = scene;
+    const { db, room, device, joinedSeq } = scene;
     const writer = newId();
     const store = (number: number, ageMs: number, value: number) => {
       const metrics = [metricOf("m", Date.now() - ageMs, [value])];
       return storeTelemetry(db, {
         writer,
         number,
-        sources: [{ room, device, dropped: 0, metrics }],
+        sources: [{ room, device, joinedSeq, dropped: 0, metrics }],
       });
     };
     for (let i = 0; i < 30; i++) await store(i + 1, 2 * HOUR_MS + i * 10_000, i);
