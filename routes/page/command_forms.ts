@@ -18,13 +18,9 @@ export function commandItem(
 ): HTMLElement {
   const { name, description, args = {}, dangerous = false, minRole = "member" } = definition;
   const role = place.room.role ?? "reader";
-  const fields = Object.entries(args).map(([arg, hint]) =>
-    element(
-      "label",
-      { class: "command-arg" },
-      element("span", {}, arg),
-      element("input", { class: "input", name: arg, placeholder: hint, autocomplete: "off" }),
-    )
+  // Without a name: a form's field called "append" would stand in the place of the form's method
+  const inputs = Object.entries(args).map(([arg, placeholder]) =>
+    [arg, element("input", { class: "input", placeholder, autocomplete: "off" })] as const
   );
   const form = element(
     "form",
@@ -48,11 +44,14 @@ export function commandItem(
         "aria-label": `Send ${name}`,
       }, icon("send")),
     ),
-    ...fields,
+    ...inputs.map(([arg, input]) =>
+      element("label", { class: "command-arg" }, element("span", {}, arg), input)
+    ),
   );
   form.onsubmit = (event) => {
     event.preventDefault();
-    void send(place, name, readArgs(new FormData(form)), dangerous);
+    const typed = inputs.map(([arg, input]) => [arg, input.value.trim()] as const);
+    void send(place, name, readArgs(typed), dangerous);
   };
   return element("li", { "data-testid": "device-command", "data-name": name }, form);
 }
@@ -105,9 +104,8 @@ async function send(
   if (wrong !== undefined) notice(wrong, "problem");
 }
 
-function readArgs(data: FormData): Metadata {
-  const filled = [...data].map(([name, value]) => [name, String(value).trim()] as const)
-    .filter(([, value]) => value !== "");
+function readArgs(typed: (readonly [string, string])[]): Metadata {
+  const filled = typed.filter(([, value]) => value !== "");
   return Object.fromEntries(filled.map(([name, value]) => [name, readValue(value)]));
 }
 

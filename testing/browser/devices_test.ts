@@ -214,7 +214,8 @@ Deno.test({
             {
               name: "start",
               description: "Run",
-              args: { speed: "1 to 5" },
+              // Also called like what its form could do itself.
+              args: { speed: "1 to 5", append: "", pressure: "bar" },
             },
             { name: "explode", dangerous: true },
           ],
