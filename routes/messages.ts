@@ -102,7 +102,8 @@ function readRoutes(api: Api): void {
     tag: "Messages",
     summary: "Every change after a cursor, oldest first",
     description: "Applied to any page of messages, the entries after it make it equal to a fresh " +
-      "read. `epoch_changed`: the cursor leads nowhere, load the room again. A page of large entries " +
+      "read. `epoch_changed`: the cursor is of another epoch, ahead of the log or older than what is " +
+      "kept, as `detail` says; load the room again. A page of large entries " +
       "may be shorter than `limit`: go on while `hasMore`.",
     access: "signed-in",
     params: roomParams,
@@ -133,7 +134,14 @@ function changeRoutes(api: Api): void {
     body: z.strictObject(editFields).refine(hasContent, NO_CONTENT),
     example: { text: "The tomatoes are very dry" },
     responses: { 200: { description: "The message as it is now", schema: changed } },
-    errors: ["not_a_member", "read_only", "forbidden", "message_deleted", "client_id_reused"],
+    errors: [
+      "not_a_member",
+      "read_only",
+      "forbidden",
+      "message_deleted",
+      "not_editable",
+      "client_id_reused",
+    ],
   }, async ({ context, principal, params, body: { clientId, ...content } }) => {
     const { room, seq } = params;
     const edit = await editMessage(context.chat, principal, room, seq, content, clientId);

@@ -165,10 +165,15 @@ export async function readLog(
   const page = await inTurn(context.db, viewer.id, read);
   if (page === undefined) throw new ConfabError("not_found");
   const { view, entries } = page;
-  const foreign = cursor.epoch !== undefined && cursor.epoch !== view.epoch;
-  if (foreign || cursor.after < view.floor || cursor.after > view.head) {
-    throw new ConfabError("epoch_changed");
-  }
+  const { epoch, head, floor } = view;
+  const lost = cursor.epoch !== undefined && cursor.epoch !== epoch
+    ? "The history was reset"
+    : cursor.after > head
+    ? `The cursor is ahead of the log, which ends at ${head}`
+    : cursor.after < floor
+    ? `The log begins after ${floor} by now`
+    : undefined;
+  if (lost !== undefined) throw new ConfabError("epoch_changed", `${lost}; load the room again`);
   const last = entries.at(-1)?.seq ?? view.head;
   return {
     entries: entries.map((entry) => forViewer(entry, viewer.id)),

@@ -223,6 +223,15 @@ Deno.test("readLog() gives every entry after a cursor, or says to load again", s
   assertEquals(await failing(11), "epoch_changed");
   assertEquals(await failing(5, "another"), "epoch_changed");
   await db.query("update rooms set floor = 3 where id = $1", [room]);
+  const why = (after: number, epoch?: string) =>
+    readLog(chat, owner, room, { after, ...(epoch === undefined ? {} : { epoch }) }, 5)
+      .catch((error: Error) => error.message);
+  assertEquals(
+    await why(11),
+    "The cursor is ahead of the log, which ends at 10; load the room again",
+  );
+  assertEquals(await why(2), "The log begins after 3 by now; load the room again");
+  assertEquals(await why(11, "another"), "The history was reset; load the room again");
   assertEquals([await failing(2), await failing(3)], ["epoch_changed", "ok"]);
   assertEquals(await code(readLog(chat, stranger, room, { after: 3 }, 5)), "ok");
   await changeRoom(chat, owner, room, { visibility: "private" });
