@@ -43,7 +43,7 @@ async function startRoles(services: Services): Promise<Running> {
     if (config.roles.includes("web")) {
       web = startWeb(services, () => broker);
       roles.push(web);
-    } else if (config.port !== undefined) {
+    } else if (config.probesPort !== undefined) {
       const { startProbes } = await import("./routes/probes.ts");
       roles.push(startProbes(services));
     }

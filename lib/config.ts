@@ -32,10 +32,10 @@ const roles = z.string().transform((value, context): Role[] => {
 
 /** Every variable with its meaning; `.env.example` is tested against this object. */
 export const environment = z.object({
-  HOST: z.string().default("127.0.0.1").describe("Address that PORT is on"),
-  PORT: port.optional().describe(
-    "Port of the web role, 8000 or the next free one when absent; without that role, if it is given, " +
-      "of /healthz, /readyz and /metrics",
+  HOST: z.string().default("127.0.0.1").describe("Address that PORT and PROBES_PORT are on"),
+  PORT: port.optional().describe("Port of the web role; 8000 when absent, or the next free one"),
+  PROBES_PORT: port.optional().describe(
+    "Port of /healthz, /readyz and /metrics of a process without the web role; none when absent",
   ),
   DATA_DIR: z.string().default(".data").describe("Folder of everything embedded mode keeps"),
   ROLES: roles.optional().describe("Comma-separated: web, workers, bridge; all when absent"),
@@ -140,6 +140,8 @@ export interface Config {
   host: string;
   /** Absent: 8000 or the next free port. */
   port: number | undefined;
+  /** Absent: without the role web, nobody can ask how the process is. */
+  probesPort: number | undefined;
   dataDir: string;
   roles: Role[];
   production: boolean;
@@ -223,6 +225,7 @@ function assemble(e: Environment, onDeploy: boolean): Config {
   return {
     host: e.HOST,
     port: e.PORT,
+    probesPort: e.PROBES_PORT,
     dataDir: e.DATA_DIR,
     roles: e.ROLES ?? (onDeploy ? ["web"] : [...ROLES]),
     production: e.PRODUCTION || onDeploy,

@@ -227,6 +227,7 @@ test("readConfig() names every contradiction at once", () => {
 const MALFORMED: [string, ...string[]][] = [
   ["PORT", "http", "-1", "65536", "80.5"],
   ["MQTT_PORT", "1883x"],
+  ["PROBES_PORT", "65536"],
   ["ROLES", "web,secretary", ","],
   ["PRODUCTION", "yes"],
   ["TRUST_PROXY", "2"],

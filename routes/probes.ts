@@ -7,8 +7,8 @@ import { listen } from "./listen.ts";
 const FINISH_MS = 400;
 
 /**
- * Serves `/healthz`, `/readyz` and `/metrics`, and nothing else, where the role `web` is not. A port
- * that is taken, as where all roles of a machine share their variables, costs only these.
+ * Serves `/healthz`, `/readyz` and `/metrics`, and nothing else, where the role `web` is not: not on
+ * `PORT`, which that role could not have then. A port that is taken costs only these.
  */
 export function startProbes(
   services: Pick<Services, "config" | "checks" | "log" | "metrics">,
@@ -17,7 +17,8 @@ export function startProbes(
   const api = new Api();
   healthRoutes(api, services);
   try {
-    const { server, url } = listen(config, (request) => api.app.fetch(request));
+    const { host, probesPort: port } = config;
+    const { server, url } = listen({ host, port }, (request) => api.app.fetch(request));
     log.info("Probes are answered", { url });
     return { url, stop: async () => void await within(FINISH_MS, server.shutdown()) };
   } catch (error) {
