@@ -97,16 +97,19 @@ export const mqttAccess = z.object({
     send: topic,
     events: topic,
     head: topic,
-    telemetry: topic,
-    reported: topic,
-    desired: topic,
-    commands: z.string(),
-    replies: z.string(),
+    telemetry: topic.exactOptional(),
+    reported: topic.exactOptional(),
+    desired: topic.exactOptional(),
+    commands: z.string().exactOptional(),
+    replies: z.string().exactOptional(),
     status: z.string(),
     receipts: z.string(),
     errors: z.string(),
     requests: z.string(),
     responses: z.string(),
+  }).meta({
+    description: "Only what works: credentials of the kind `person` have no readings, state or " +
+      "commands",
   }),
 }).meta({ id: "MqttAccess" });
 

@@ -3,7 +3,7 @@ import type { DeviceWithGeneration } from "../lib/chat/devices.ts";
 import { ConfabError } from "../lib/errors.ts";
 import { device, mqttAccess } from "./account_responses.ts";
 import type { RouteContext } from "./context.ts";
-import { deviceTopics } from "./device_topics.ts";
+import { deviceTopics, personalTopics } from "./device_topics.ts";
 import type { MqttEndpoint } from "./mqtt_endpoint.ts";
 
 /** A device and its credentials. */
@@ -33,7 +33,7 @@ export async function credentialsOf(
     clientIdSuffix: broker === undefined,
     username,
     password,
-    topics: deviceTopics(prefix, id),
+    topics: (device.kind === "person" ? personalTopics : deviceTopics)(prefix, id),
   };
   return { device, mqtt };
 }

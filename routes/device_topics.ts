@@ -1,3 +1,10 @@
+/** The topics that are of use to a person who speaks MQTT with credentials of their own. */
+export function personalTopics(prefix: string, device: string) {
+  const { telemetry: _, reported: __, desired: ___, commands: ____, replies: _____, ...rest } =
+    deviceTopics(prefix, device);
+  return rest;
+}
+
 /** The topics of a device; those of a room hold the placeholder `{room}`. */
 export function deviceTopics(prefix: string, device: string) {
   const own = `${prefix}d/${device}/`;

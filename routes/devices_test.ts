@@ -94,6 +94,17 @@ Deno.test("deviceTopics() are those that the bridge knows", () => {
   });
 });
 
+Deno.test("credentials of a person name the topics that work for them", strict, async () => {
+  await using app = await testApp();
+  const ada = await app.register("ada");
+  const body = { name: "Terminal", kind: "person" };
+  const { mqtt } = (await app.request("POST", "/v1/devices", { ...ada, body })).body;
+  assertEquals(
+    Object.keys(mqtt.topics).sort(),
+    ["errors", "events", "head", "receipts", "requests", "responses", "send", "status"],
+  );
+});
+
 Deno.test("a rotation with grace keeps two secrets, and can be repeated", strict, async () => {
   await using app = await testApp();
   const ada = await app.register("ada");

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import project from "../deno.json" with { type: "json" };
 import { environment } from "../lib/config.ts";
-import { CLOSE, ERRORS } from "../lib/errors.ts";
+import { logEvent } from "../lib/entry_schemas.ts";
+import { CLOSE, type ErrorCode, ERRORS } from "../lib/errors.ts";
 import { FRAME_TYPES } from "../lib/schemas.ts";
 import { ROOT, sourceFiles } from "./module_graph.ts";
 
@@ -37,6 +38,22 @@ const OTHER_VARIABLES = new Set([
   ),
 ]);
 
+/** The bridge waits, and tries again. */
+const UNTOLD = new Set(["unavailable", "outcome_unknown"]);
+/** What the actions answer that devices call, through the bridge. */
+const TOLD_BY_ACTIONS: ErrorCode[] = [
+  "not_found",
+  "read_only",
+  "client_id_reused",
+  "invalid_reply",
+  "command_settled",
+  "too_many_metrics",
+  "epoch_changed",
+  "overloaded",
+  "internal",
+  "forbidden",
+];
+
 async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(new URL(path, ROOT));
@@ -62,6 +79,43 @@ function complaints(expression: RegExp, wrong: (match: string) => boolean): stri
       .map((match) => `${path}: ${match}`)
   );
 }
+
+Deno.test("the table of entries names every type, and no other", strict, () => {
+  const [, table = ""] = documents.get("docs/websocket.md")!.split("## Entries");
+  const rows = table.split("\n").filter((line) => line.startsWith("| `"));
+  const named = rows.slice(0, rows.findIndex((row) => row.includes("`command.updated`")) + 1)
+    .flatMap((row) => [...row.split("|")[1]!.matchAll(/`([a-z.]+)`/g)].map(([, type]) => type));
+  const types = logEvent.options.flatMap(({ shape: { type } }) =>
+    "options" in type ? type.options : [...type.values]
+  );
+  assertEquals(named.sort(), types.sort());
+});
+
+Deno.test(
+  "the contract for firmware says what to do about every code that devices are told",
+  strict,
+  async () => {
+    const [, table = ""] = documents.get("mqtt-bridge/README.md")!.split("### Errors");
+    const rows = table.trim().split("\n\n")[0]!.split("\n").filter((line) =>
+      line.startsWith("| `")
+    );
+    const named = rows.flatMap((row) =>
+      [...row.split("|")[1]!.matchAll(/`(\w+)`/g)]
+        .map(([, code]) => code!)
+    );
+    const told = new Set<string>();
+    for (const path of await sourceFiles(".ts")) {
+      if (!path.startsWith("mqtt-bridge/") || path.endsWith("_test.ts")) continue;
+      const text = await Deno.readTextFile(new URL(path, ROOT));
+      for (const [, code] of text.matchAll(/new ConfabError\(\s*"(\w+)"/g)) {
+        if (!UNTOLD.has(code!)) told.add(code!);
+      }
+    }
+    for (const code of TOLD_BY_ACTIONS) told.add(code);
+    assertEquals([...told].filter((code) => !named.includes(code)), []);
+    assertEquals(named.filter((code) => !Object.hasOwn(ERRORS, code)), []);
+  },
+);
 
 Deno.test("every relative link of a document leads to a file and a heading", strict, async () => {
   assert(documents.has("README.md"), "documents were found");
