@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { newId } from "../lib/ids.ts";
-import { storeTelemetry } from "../lib/store/telemetry.ts";
+import { readPlaces, storeTelemetry } from "../lib/store/telemetry.ts";
 import { type TestApp, testApp, type TestUser } from "../testing/app.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
@@ -29,12 +29,14 @@ Deno.test("members read the latest readings and their series", strict, async () 
   const { ada, ben, cid, room, device, base } = await sceneIn(app);
   const at = Math.floor(Date.now() / 10_000) * 10_000 - 30_000;
   const bucket = { at, count: 3, min: 19, max: 22.5, sum: 61.5, last: 20, lastAt: at + 9000 };
+  const [place] = await readPlaces(app.services.db, [{ room, device }]);
   await storeTelemetry(app.services.db, {
     writer: newId(),
     number: 1,
     sources: [{
       room,
       device,
+      joinedSeq: place!.joinedSeq,
       dropped: 7,
       metrics: [
         { metric: "temp", value: 20, at: at + 9000, count: 3, buckets: [bucket] },
