@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { attachmentsSchema } from "./attachment_schemas.ts";
 import { desiredState, epoch, id, logEntry, metadata, seq, timestamp } from "./entry_schemas.ts";
 import { errorFields } from "./error_schemas.ts";
 import type { SendOk } from "./protocol.ts";
@@ -103,6 +104,7 @@ export const deviceReply = z.strictObject({
   ok: z.boolean().default(true).meta({ description: "false: it could not be done" }),
   text: textSchema.exactOptional(),
   data: dataSchema.exactOptional(),
+  attachments: attachmentsSchema.exactOptional(),
 }).meta({ id: "DeviceReply" });
 
 /** What a send is answered with once it is stored. */

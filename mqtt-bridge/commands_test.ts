@@ -112,7 +112,13 @@ for (const kind of await brokerKinds()) {
           assertEquals([responseTopic, correlationData], [topics.replies(pump.id), id(asked)]);
           assert(messageExpiryInterval! > 500 && messageExpiryInterval! <= 600);
         }
-        await plant.reply(firmware, { commandId: id(asked), text: "running", data: { rpm: 90 } });
+        const attachments = [{ url: "https://files.example/pump.jpg", type: "image/jpeg" }];
+        await plant.reply(firmware, {
+          commandId: id(asked),
+          text: "running",
+          data: { rpm: 90 },
+          attachments,
+        });
         const [receipt] = await firmware.waitFor(topics.receipts(pump.id));
         const [answer] = await plant.answers(asked.seq);
         assertEquals(receipt, {
@@ -122,10 +128,11 @@ for (const kind of await brokerKinds()) {
           at: answer!.at,
           duplicate: false,
         });
-        assertEquals([answer!.sender.id, answer!.text, answer!.data], [
+        assertEquals([answer!.sender.id, answer!.text, answer!.data, answer!.attachments], [
           pump.id,
           "running",
           { rpm: 90 },
+          attachments,
         ]);
         const { status, answer: seq } = (await plant.read(asked.seq)).command!;
         assertEquals([status, seq], ["done", answer!.seq]);
@@ -320,7 +327,7 @@ for (const kind of await brokerKinds()) {
 
   testWith(
     kind.service,
-    `a device that is removed gets no open command, and one that is back does (${kind.name})`,
+    `a device that is removed gets no open command, nor when it is back (${kind.name})`,
     async () => {
       await using plant = await Plant.start(kind);
       const { scene, pump } = plant;
@@ -328,7 +335,7 @@ for (const kind of await brokerKinds()) {
       await scene.bridge();
       const asked = await plant.send({ args: { i: 1 } });
       await removeMember(chat, owner, room, pump.id);
-      await using firmware = (await plant.connect()).firmware;
+      await using firmware = (await plant.connect({ clean: true })).firmware;
       const status = () => firmware.publish(topics.status(pump.id), '{"online":true}');
       // What comes after its request comes after what was open at its birth.
       await status();
@@ -336,12 +343,16 @@ for (const kind of await brokerKinds()) {
       const [refused] = await firmware.waitFor(topics.errors(pump.id));
       assertEquals(refused.code, "not_found");
       await scene.join(pump);
-      await until("it comes", async () => {
+      await plant.send({ args: { i: 2 } });
+      await until("a later command comes", async () => {
         await status();
-        return plant.order(firmware).includes(1);
+        return plant.order(firmware).includes(2);
       });
+      assertEquals(plant.order(firmware), [2]);
       await plant.reply(firmware, { commandId: id(asked) });
-      await firmware.waitFor(topics.receipts(pump.id));
+      const [, late] = await firmware.waitFor(topics.errors(pump.id), 2);
+      assertEquals(late.code, "command_settled");
+      assertEquals((await plant.read(asked.seq)).command!.status, "cancelled");
     },
   );
 }

@@ -6,12 +6,12 @@ import type { Json } from "../lib/protocol.ts";
 import { dataSchema, textSchema } from "../lib/schemas.ts";
 import { decodeText, type PublishProperties, refusalOf } from "./payload.ts";
 
-const REPLY_KEYS = new Set(["ok", "text", "data"]);
+const REPLY_KEYS = new Set(["ok", "text", "data", "attachments"]);
 
 /**
  * Reads the payload of `replies`. An object with `commandId` is the reply as documented. Without
  * one, the correlation data names the command, and the payload may be an object with nothing but
- * `ok`, `text` and `data`, any other object (the data of the answer), any text, or nothing.
+ * `ok`, `text`, `data` and `attachments`, any other object (the data of the answer), any text, or nothing.
  *
  * @throws {ConfabError} `invalid_utf8`, `payload_too_large`, `invalid_json`, `invalid_request`
  */

@@ -60,9 +60,19 @@ testWith(serverService, "SDK: a command, its repeat, its answer, and one taken b
     assertEquals(commands, [{ name: "reset", dangerous: true }]);
     const refused = await assertRejects(() => room.command(pump.id, "reset"), ConfabClientError);
     assertEquals(refused.code, "confirmation_required");
-    const options = { confirm: true, text: "/cmd pump reset, really" } as const;
-    const reset = (await room.command(pump.id, "reset", {}, options)).message;
-    assertEquals(reset.text, options.text);
+    const other = await newDevice(db, owner);
+    await db.query("update principals set name = 'Pump 9' where id = $1", [other.id]);
+    await setMember(chat, owner, made.id, other.id, "member");
+    const line = await room.commandLine('/cmd pump 9 flush  mode="slow"', { timeoutSeconds: 60 });
+    assertEquals(line.message.text, '/cmd "Pump 9" flush mode="slow"');
+    assertEquals([line.message.command!.device, line.message.command!.args], [other.id, {
+      mode: "slow",
+    }]);
+    for (const wrong of ["/cmd pump 9", "/cmd pumpe start", "flush"]) {
+      const failure = await assertRejects(() => room.commandLine(wrong), ConfabClientError);
+      assertEquals(failure.code, "invalid_command_line");
+    }
+    const reset = (await room.command(pump.id, "reset", {}, { confirm: true })).message;
     await room.cancelCommand(reset.command!.id);
     await until("it is taken back", () => shown(reset.seq)?.status === "cancelled");
     const { items } = await client.rest.commands(made.id, { device: pump.id });

@@ -10,7 +10,7 @@ import {
   seq,
   timestamp,
 } from "../lib/entry_schemas.ts";
-import { clientIdSchema, idSchema, textSchema } from "../lib/schemas.ts";
+import { clientIdSchema, idSchema } from "../lib/schemas.ts";
 import type { Api } from "./api.ts";
 import { definitionRoutes } from "./command_definitions.ts";
 import { limit, next, pageOf, roomParams } from "./params.ts";
@@ -89,10 +89,11 @@ function sendRoute(api: Api): void {
     name: "sendCommand",
     tag,
     summary: "Ask a device to do something",
-    description: "The command is a message in the room; the device's answer will be a reply to " +
-      "it, and the entry `command.updated` tells what became of it. A device that is away gets " +
-      "it when it comes, until its time is over. The same `clientId` with the same request " +
-      "never stores twice.",
+    description: "The command is a message in the room, with what one would type as its text: " +
+      "`/cmd pump1 start speed=3`. It cannot be edited, and deleting it takes the command back. " +
+      "The device's answer will be a reply to it, and the entry `command.updated` tells what " +
+      "became of it. A device that is away gets it when it comes, until its time is over or it " +
+      "leaves the room. The same `clientId` with the same request never stores twice.",
     access,
     params,
     body: z.strictObject({
@@ -103,7 +104,6 @@ function sendRoute(api: Api): void {
         .meta({ description: "Default: as the command's definition says, or else 30" }),
       confirm: z.literal(true).exactOptional()
         .meta({ description: "Needed for what is dangerous" }),
-      text: textSchema.exactOptional().meta({ description: "Default: as one would type it" }),
     }),
     example: { clientId: "7f1c-2", name: "start", args: { speed: 3 } },
     responses: {
@@ -113,6 +113,8 @@ function sendRoute(api: Api): void {
     errors: [
       "not_a_member",
       "read_only",
+      "device_disabled",
+      "device_read_only",
       "forbidden",
       "unknown_command",
       "confirmation_required",

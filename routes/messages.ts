@@ -43,7 +43,8 @@ function sendRoute(api: Api): void {
     tag: "Messages",
     summary: "Send a message",
     description: "Answered after the commit. The same `clientId` with the same body never stores " +
-      "twice, however late: after `outcome_unknown`, or no answer, repeat it.",
+      "twice, however late: after `outcome_unknown`, or no answer, repeat it. A text that reads " +
+      "like a command, `/cmd …`, is a text: `sendCommand` sends commands.",
     access: "signed-in",
     params: roomParams,
     body: z.strictObject({ clientId: clientIdSchema, ...bodyFields })

@@ -37,7 +37,7 @@ export async function cast({ chat, db }: ChatScene): Promise<Cast> {
   }
   const pump = await newDevice(db, owner);
   await db.query("update principals set name = 'pump 1' where id = $1", [pump.id]);
-  await setMember(chat, owner, room, pump.id, "reader");
+  await setMember(chat, owner, room, pump.id, "member");
   return { ...people, room, pump };
 }
 

@@ -3,6 +3,8 @@ import type { LogEvent, Message, MessageCommand, PublicPrincipal } from "../../l
 import { check } from "../checker.ts";
 import type { FinalRoom, History, WriteKind, WriteRecord } from "../history.ts";
 import type { DeviceRecords } from "../history_devices.ts";
+import { commands } from "./commands.ts";
+import { indexRooms } from "./room_index.ts";
 import { ROOM, sampleHistory } from "./sample_history.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
@@ -145,6 +147,18 @@ finds("a command that never ends is found", ["commands"], (history) => {
 
 finds("a command that expired before its time is found", ["commands"], (history) => {
   everyCommand(history, (command) => command.status = "expired");
+});
+
+Deno.test("a command that is done in another stay of its device is found", strict, () => {
+  const history = sample();
+  const rooms = indexRooms(history);
+  const [room] = rooms.values();
+  const [stay] = room!.memberships.get("device")!;
+  const memberships = (to: number) =>
+    new Map([...room!.memberships, ["device", [{ ...stay!, to }, { from: to + 1, to: Infinity }]]]);
+  const found = (to: number) =>
+    commands(history, new Map([[ROOM, { ...room!, memberships: memberships(to) }]])).length;
+  assertEquals([found(16), found(17)], [1, 0]);
 });
 
 finds("an answer that is stored twice is found", ["commands", "once", "complete"], (history) => {

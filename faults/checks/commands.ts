@@ -8,7 +8,8 @@ import type { RoomIndex } from "./room_index.ts";
 /**
  * A command is in the log once, ends in exactly one way, and has one answer if its device was in
  * time and none otherwise: the first that the device said, which all its receipts name. It expires
- * only after its time, or when its sender has gone. Nobody is shown anything else.
+ * only after its time, or when its sender has gone, and ends otherwise within its device's stay in
+ * the room. Nobody is shown anything else.
  */
 export const commands: Check = (history, rooms) => {
   const violations: Violation[] = [];
@@ -51,6 +52,8 @@ interface Command {
   answer: WriteRecord | undefined;
   /** Its sender was a member from before it until then. */
   senderUntil: number;
+  /** So its device. */
+  deviceUntil: number;
 }
 
 function commandsOf(room: RoomIndex, add: Add): Command[] {
@@ -71,11 +74,12 @@ function commandsOf(room: RoomIndex, add: Add): Command[] {
       asked.answer = wishOf.get(seq);
     }
     if (message.command === undefined) continue;
-    const present = room.memberships.get(message.sender.id) ?? [];
+    const until = (member: string) =>
+      room.memberships.get(member)?.find(({ from, to }) => from <= seq && seq <= to)?.to ?? 0;
     bySeq.set(seq, {
       ...{ room: final.room, seq, shown: message.command, ends: [], replies: [] },
       ...{ listed: listed.get(message.command.id), wish: wishOf.get(seq), answer: undefined },
-      senderUntil: present.find(({ from, to }) => from <= seq && seq <= to)?.to ?? 0,
+      ...{ senderUntil: until(message.sender.id), deviceUntil: until(message.command.device) },
     });
     listed.delete(message.command.id);
   }
@@ -83,7 +87,8 @@ function commandsOf(room: RoomIndex, add: Add): Command[] {
   return [...bySeq.values()];
 }
 
-function wrongEnd({ shown, listed, ends, wish, senderUntil, seq }: Command): string | undefined {
+function wrongEnd(command: Command): string | undefined {
+  const { shown, listed, ends, wish, senderUntil, deviceUntil, seq } = command;
   const { status, expiresAt, device, name, args } = shown;
   if (listed === undefined) return "A command is in the log and not in the list";
   if (listed.status !== status || listed.seq !== seq || listed.answer !== shown.answer) {
@@ -99,6 +104,9 @@ function wrongEnd({ shown, listed, ends, wish, senderUntil, seq }: Command): str
   const [end] = ends;
   const inTime = Date.parse(end!.at) <= Date.parse(expiresAt);
   if (status !== "expired" && !inTime) return `A command is ${status} after its time`;
+  if (status !== "expired" && end!.seq > deviceUntil) {
+    return `A command is ${status} after the stay of its device in the room`;
+  }
   if (status === "expired" && inTime && senderUntil > end!.seq) {
     return "A command has expired before its time, and its sender has not gone";
   }

@@ -1,3 +1,4 @@
+import type { Attachment } from "../attachments.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Json, RoomId, SendOk } from "../protocol.ts";
 import * as store from "../store/commands.ts";
@@ -11,6 +12,8 @@ export interface CommandReply {
   ok: boolean;
   text?: string;
   data?: Json;
+  /** Files that lie elsewhere. */
+  attachments?: Attachment[];
 }
 
 /** Commands of one room that one statement settles. */
@@ -28,12 +31,14 @@ export async function answerCommand(
   device: Principal,
   reply: CommandReply,
 ): Promise<SendOk & { room: RoomId }> {
+  const { attachments = [] } = reply;
   const { outcome, room, seq, at, told } = await store.answerCommand(context.db, {
     command: reply.commandId,
     device: device.id,
     ok: reply.ok,
     text: reply.text ?? null,
     data: reply.data === undefined ? null : JSON.stringify(reply.data),
+    attachments: attachments.length === 0 ? null : JSON.stringify(attachments),
   });
   refuseUnlessDone(outcome);
   if (told !== null) await announceChange(context, room!, told, seq!);

@@ -70,8 +70,7 @@ Deno.test(
     await using scene = await chatScene();
     const all = await cast(scene);
     const { chat } = scene;
-    const { room, pump, member, owner } = all;
-    await setMember(chat, owner, room, pump.id, "member");
+    const { room, pump, member } = all;
     const [one, two, three] = [
       await command(scene, all),
       await command(scene, all),

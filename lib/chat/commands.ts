@@ -1,4 +1,5 @@
 import type { Principal } from "../auth/principal.ts";
+import { commandLine } from "../command_line.ts";
 import { ConfabError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { decodeCursor, type List, listOf } from "../lists.ts";
@@ -16,7 +17,7 @@ import {
   listCommands as list,
   type StoredCommand,
 } from "../store/command_lists.ts";
-import { readDefinitions } from "../store/command_definitions.ts";
+import { readCommanded } from "../store/command_definitions.ts";
 import * as store from "../store/commands.ts";
 import { announceChange } from "./announce.ts";
 import { bodyHash } from "./body_hash.ts";
@@ -34,8 +35,6 @@ export interface CommandRequest {
   timeoutSeconds?: number;
   /** Needed for commands that the device's owner calls dangerous. */
   confirm?: boolean;
-  /** What was typed; default: what one would type. */
-  text?: string;
 }
 
 /** The message of a command as the actor sees it, and whether nothing new was stored. */
@@ -50,10 +49,11 @@ const DEFAULT_SECONDS = 30;
 export const MAX_OPEN_COMMANDS = 100;
 
 /**
- * Asks a device of the room to do something, with a message. Resolves after the commit; the same
- * clientId with the same request again answers with the first message. Throws ConfabError:
- * `not_found`, `not_a_member`, `read_only`, `forbidden`, `unknown_command`,
- * `confirmation_required`, `too_many_commands`, `client_id_reused`, `rate_limited`.
+ * Asks a device of the room to do something, with a message whose text is the command as one would
+ * type it. Resolves after the commit; the same clientId with the same request again answers with the
+ * first message. Throws ConfabError: `not_found`, `not_a_member`, `read_only`, `device_disabled`,
+ * `device_read_only`, `forbidden`, `unknown_command`, `confirmation_required`, `too_many_commands`,
+ * `client_id_reused`, `rate_limited`.
  */
 export async function sendCommand(
   context: ChatContext,
@@ -63,8 +63,9 @@ export async function sendCommand(
   request: CommandRequest,
 ): Promise<CommandMessage> {
   context.sends.take(sender.id);
-  const { clientId, name, args, confirm = false, text } = request;
-  const timeoutSeconds = request.timeoutSeconds ?? await usualTimeout(context, device, name);
+  const { clientId, name, args, confirm = false } = request;
+  const asked = await readCommanded(context.db, device);
+  const definition = asked?.definitions?.find((each) => each.name === name);
   const { outcome, seq } = await store.sendCommand(context.db, {
     id: newId(),
     room,
@@ -72,9 +73,9 @@ export async function sendCommand(
     device,
     name,
     args: JSON.stringify(args),
-    timeoutSeconds,
+    timeoutSeconds: request.timeoutSeconds ?? definition?.timeoutSeconds ?? DEFAULT_SECONDS,
     confirmed: confirm,
-    text: text ?? null,
+    text: commandLine(asked?.name ?? "", name, args),
     clientId,
     hash: commandHash(device, request),
   }, MAX_OPEN_COMMANDS);
@@ -84,23 +85,14 @@ export async function sendCommand(
   return { message: await storedMessage(context, sender, room, seq!), duplicate };
 }
 
-async function usualTimeout(
-  { db }: ChatContext,
-  device: PrincipalId,
-  name: string,
-): Promise<number> {
-  const definition = (await readDefinitions(db, device))?.find((each) => each.name === name);
-  return definition?.timeoutSeconds ?? DEFAULT_SECONDS;
-}
-
 /**
  * No message and no change of one has this hash: they have no target 0. A repeat stays one when the
  * definition has changed meanwhile.
  */
 function commandHash(device: PrincipalId, request: CommandRequest): string {
-  const { name, args, timeoutSeconds = DEFAULT_SECONDS, text } = request;
+  const { name, args, timeoutSeconds = DEFAULT_SECONDS } = request;
   const data: Json = { device, name, args, timeoutSeconds };
-  return bodyHash({ data, target: 0, ...(text === undefined ? {} : { text }) });
+  return bodyHash({ data, target: 0 });
 }
 
 /**

@@ -179,8 +179,8 @@ export async function deleteDevice(
   for (const room of await store.roomsOf(context.db, id)) {
     // It leaves; one that is disabled acts no more and is removed.
     for (const actor of [id, owner.id]) {
-      const { outcome, seq } = await deleteMember(context.db, room, actor, id);
-      if (outcome === "ok") await announceChange(context, room, seq!);
+      const { outcome, seq, first } = await deleteMember(context.db, room, actor, id);
+      if (outcome === "ok") await announceChange(context, room, seq!, first);
       if (outcome === "ok" || outcome === "duplicate") break;
     }
   }

@@ -18,7 +18,7 @@ async function settle(
 ): Promise<ChangeOutcome> {
   const done = await change;
   refuseUnlessDone(done.outcome);
-  if (done.outcome === "ok") await announceChange(context, room, done.seq!);
+  if (done.outcome === "ok") await announceChange(context, room, done.seq!, done.first);
   return done;
 }
 

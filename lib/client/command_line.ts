@@ -37,7 +37,8 @@ export function isCommandLine(text: string): boolean {
 /**
  * Reads `/cmd <device> <command> key=value …`. The device goes by its id or by its name, whatever
  * its case; a name with spaces may stand in quotes. A value is a number, `true`, `false`, `null`, a
- * JSON array or object, a text in quotes ("…" as in JSON, '…' as it stands), or else a word.
+ * JSON array or object, a text in quotes ("…" as in JSON, '…' as it stands), or else a word. A name of
+ * an argument with spaces, quotes or "=" stands in quotes, as in JSON.
  * Undefined for a text that is not meant as a command.
  */
 export function parseCommandLine(
@@ -128,9 +129,10 @@ class Rest {
 
   /** `key=value`; the value is undefined when this is not of that form, the key then is the word. */
   pair(): [string, Json | undefined] {
-    const key = /^([^\s"'=]{1,64})=/.exec(this.#text)?.[1];
-    if (key === undefined) return [this.word(), undefined];
-    this.#text = this.#text.slice(key.length + 1);
+    const [all, json, plain] = /^(?:("(?:[^"\\]|\\.)*")|([^\s"'=]{1,64}))=/.exec(this.#text) ?? [];
+    const key = json === undefined ? plain : parsed(json);
+    if (all === undefined || typeof key !== "string") return [this.word(), undefined];
+    this.#text = this.#text.slice(all.length);
     return [key, this.#value()];
   }
 

@@ -1,8 +1,9 @@
 /**
  * Codes made by the SDK itself, beside those of the server:
  * `network` (no answer at all), `timeout` (none in time), `disconnected` (the connection ended
- * first), `closed` (the client was closed), `outbox_full`, `discarded`, `unexpected_response`
- * (an answer that Confab would not give, such as a proxy's page).
+ * first), `closed` (the client was closed), `outbox_full`, `discarded`, `invalid_command_line` (a line
+ * that is no command), `unexpected_response` (an answer that Confab would not give, such as a proxy's
+ * page).
  */
 export type ClientCode =
   | "network"
@@ -11,6 +12,7 @@ export type ClientCode =
   | "closed"
   | "outbox_full"
   | "discarded"
+  | "invalid_command_line"
   | "unexpected_response";
 
 const TRANSIENT = new Set([

@@ -50,8 +50,6 @@ export interface CommandOptions {
   timeoutSeconds?: number;
   /** Needed for what the device's owner calls dangerous: `confirmation_required` otherwise. */
   confirm?: true;
-  /** The text of the message, as it was typed; default: as one would type it. */
-  text?: string;
 }
 
 /** What can be changed of a message. */

@@ -164,6 +164,9 @@ export class Room extends Emitter<RoomEvents> {
   /** Asks a device to do something. Repeated like {@link edit}; the answer comes as a message. */
   readonly command: RoomCommands["send"] = (...asked) => this.#commands.send(...asked);
 
+  /** The same for a line as somebody types it: `/cmd pump1 start speed=3`. */
+  readonly commandLine: RoomCommands["sendLine"] = (...asked) => this.#commands.sendLine(...asked);
+
   /** Takes a command back that the device has not answered, by its id. */
   readonly cancelCommand: RoomCommands["cancel"] = (command) => this.#commands.cancel(command);
 

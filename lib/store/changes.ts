@@ -4,6 +4,8 @@ import type { Database } from "../database/mod.ts";
 export interface ChangeOutcome {
   outcome: string;
   seq: number | null;
+  /** The first entry, where there are several up to `seq`. */
+  first?: number;
 }
 
 type OutcomeRow = ChangeOutcome & Record<string, unknown>;
@@ -63,16 +65,18 @@ export function putMember(
 }
 
 /** Leaves (actor = subject) or removes, see `delete_member`. */
-export function deleteMember(
+export async function deleteMember(
   db: Database,
   room: string,
   actor: string,
   subject: string,
 ): Promise<ChangeOutcome> {
-  return one(db.query<OutcomeRow>(
-    `select outcome, seq from delete_member($1, $2, $3)`,
+  const rows = await db.query<{ outcome: string; seq: number | null; first: number | null }>(
+    `select outcome, seq, first from delete_member($1, $2, $3)`,
     [room, actor, subject],
-  ));
+  );
+  const { first, ...done } = rows[0]!;
+  return first === null ? done : { ...done, first };
 }
 
 /** Changes the settings that are not null, see `update_room`. */

@@ -33,6 +33,21 @@ export async function readDefinitionsIn(
   return rows[0] && rows[0].definitions;
 }
 
+/** The name of a device, and what it takes; undefined when there is no such device. */
+export async function readCommanded(
+  db: Database,
+  device: string,
+): Promise<{ name: string; definitions: CommandDefinition[] | null } | undefined> {
+  const rows = await db.query<{ name: string; definitions: CommandDefinition[] | null }>(
+    `select p.name, c.definitions from devices d
+     join principals p on p.id = d.id
+     left join device_commands c on c.device_id = d.id
+     where d.id = $1`,
+    [device],
+  );
+  return rows[0];
+}
+
 /** Says what a device of this owner takes, as JSON text; nothing happens to another's device. */
 export async function writeDefinitions(
   db: Database,

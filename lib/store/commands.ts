@@ -10,8 +10,8 @@ export interface CommandInput {
   args: string;
   timeoutSeconds: number;
   confirmed: boolean;
-  /** Null: what somebody would type. */
-  text: string | null;
+  /** The command as one would type it. */
+  text: string;
   clientId: string;
   /** In the form of a UUID. */
   hash: string;
@@ -53,19 +53,20 @@ export interface AnswerOutcome extends Row {
   told: number | null;
 }
 
-/** Stores a device's answer to a command, see `answer_command`; `data` is JSON text. */
+/** Stores a device's answer to a command, see `answer_command`; `data` and `attachments` are JSON text. */
 export async function answerCommand(db: Database, answer: {
   command: string;
   device: string;
   ok: boolean;
   text: string | null;
   data: string | null;
+  attachments: string | null;
 }): Promise<AnswerOutcome> {
-  const { command, device, ok, text, data } = answer;
+  const { command, device, ok, text, data, attachments } = answer;
   const rows = await db.query<AnswerOutcome>(
     `select outcome, room, seq, moment as at, told
-     from answer_command($1, $2, $3, $4, $5::jsonb)`,
-    [command, device, ok, text, data],
+     from answer_command($1, $2, $3, $4, $5::jsonb, $6::jsonb)`,
+    [command, device, ok, text, data, attachments],
   );
   return rows[0]!;
 }

@@ -4,11 +4,10 @@ import { askFirst } from "./dialog.ts";
 import { attempt } from "./notice.ts";
 import { problemText } from "./problem_text.ts";
 
-/** What a device shall do; `text` is what was typed. */
+/** What a device shall do. */
 export interface TypedCommand {
   name: string;
   args: Metadata;
-  text?: string;
 }
 
 /**
@@ -18,19 +17,18 @@ export interface TypedCommand {
 export async function sendCommand(
   room: Room,
   device: PublicPrincipal,
-  { name, args, text }: TypedCommand,
+  { name, args }: TypedCommand,
   { dangerous = false } = {},
 ): Promise<string | undefined> {
-  const typed = text === undefined ? {} : { text };
   const confirm = () => {
     const words = `${name} is marked as dangerous, and ${device.name} obeys at once.`;
     askFirst(`${name} for ${device.name}?`, words, `Send ${name}`, () => {
-      void attempt(() => room.command(device.id, name, args, { ...typed, confirm: true }));
+      void attempt(() => room.command(device.id, name, args, { confirm: true }));
     });
   };
   if (dangerous) return void confirm();
   try {
-    await room.command(device.id, name, args, typed);
+    await room.command(device.id, name, args);
   } catch (error) {
     const { code } = toClientError(error);
     if (code === "confirmation_required") return void confirm();

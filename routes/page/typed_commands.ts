@@ -44,7 +44,7 @@ export class TypedCommands {
     if (line === undefined) return undefined;
     if ("problem" in line) return problemOf(line);
     const device = this.#devices.list.find(({ id }) => id === line.device)!;
-    return await sendCommand(this.#room, device, { ...line, text });
+    return await sendCommand(this.#room, device, line);
   }
 
   /** Whole lines that a beginning may become; none for what is no command. */
