@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { metadataSchema, storableString } from "./schemas.ts";
+import { metadataSchema, recordOf, storableString } from "./schemas.ts";
 
 /** What people say about commands, shared by REST and its document. */
 
@@ -15,6 +15,11 @@ export const timeoutSeconds = z.number().int().min(1).max(86_400);
 
 const MAX_DEFINITIONS = 50;
 const MAX_ARGS = 20;
+const ARG_NAME = /^[A-Za-z0-9_.-]{1,64}$/;
+const ARGS_SHAPE = {
+  propertyNames: { type: "string", pattern: ARG_NAME.source },
+  additionalProperties: { type: "string", minLength: 0, maxLength: 200 },
+} as const;
 
 /** One command that a device takes. */
 export const commandDefinition = z.strictObject({
@@ -26,10 +31,14 @@ export const commandDefinition = z.strictObject({
     .meta({ description: "The least role in the room that may send it; default: member" }),
   timeoutSeconds: timeoutSeconds.exactOptional()
     .meta({ description: "How long it may take when its sender does not say; default: 30" }),
-  args: z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), storableString(0, 200)).refine(
+  args: recordOf(z.string().regex(ARG_NAME), storableString(0, 200), ARGS_SHAPE).refine(
     (args) => Object.keys(args).length <= MAX_ARGS,
     `has more than ${MAX_ARGS} entries`,
-  ).exactOptional().meta({ description: "A sentence for each argument; nothing is checked by it" }),
+  ).exactOptional().meta({
+    type: "object",
+    ...ARGS_SHAPE,
+    description: "A sentence for each argument; nothing is checked by it",
+  }),
 }).meta({ id: "CommandDefinition" });
 
 /** All commands that a device takes; null: any. */

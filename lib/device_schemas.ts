@@ -12,6 +12,7 @@ import {
   idSchema,
   NEEDS_BODY,
   NO_BODY,
+  recordOf,
   seqSchema,
   stateSchema,
   storableString,
@@ -53,26 +54,44 @@ export const deviceStatus = z.looseObject({
   }),
 }).meta({ id: "DeviceStatus" });
 
+const METRIC = /^[A-Za-z0-9_.-]{1,64}$/;
 /** Name of a metric. */
-export const metricName = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/);
+export const metricName = z.string().regex(METRIC, "must be 1 to 64 of A-Z a-z 0-9 _ . -");
 /** Value of a reading: numbers have a series, the others only a latest value. */
-export const readingValue = z.union([z.number(), z.boolean(), storableString(0, 256)]);
+export const readingValue = z.union([z.number(), z.boolean(), storableString(0, 256)], {
+  error: "must be a number, true, false or a text of up to 256 characters",
+});
 
-/** Readings of now, by metric, or readings with their times. */
-export const deviceTelemetry = z.union([
-  z.strictObject({
-    readings: z.array(z.strictObject({
-      metric: metricName,
-      value: readingValue,
-      at: z.iso.datetime({ offset: true }).exactOptional()
-        .meta({ description: "When it was taken; default: when it comes" }),
-    })).min(1).max(200),
-  }),
-  z.record(metricName, readingValue).refine(
-    (readings) => Object.keys(readings).length >= 1 && Object.keys(readings).length <= 64,
-    { error: "Between 1 and 64 metrics" },
-  ).meta({ minProperties: 1, maxProperties: 64 }),
-]).meta({ id: "DeviceTelemetry" });
+/** Readings with their times. */
+export const timedTelemetry = z.strictObject({
+  readings: z.array(z.strictObject({
+    metric: metricName,
+    value: readingValue,
+    at: z.iso.datetime({ offset: true, error: "must be a time with its offset (RFC 3339)" })
+      .exactOptional().meta({ description: "When it was taken; default: when it comes" }),
+  })).min(1).max(200),
+});
+const READINGS_SHAPE = {
+  propertyNames: { type: "string", pattern: METRIC.source },
+  additionalProperties: {
+    anyOf: [
+      { type: "number" },
+      { type: "boolean" },
+      { type: "string", minLength: 0, maxLength: 256 },
+    ],
+  },
+  minProperties: 1,
+  maxProperties: 64,
+} as const;
+/** Readings of now, by metric. */
+export const presentTelemetry = recordOf(metricName, readingValue, READINGS_SHAPE).refine(
+  (readings) => Object.keys(readings).length >= 1 && Object.keys(readings).length <= 64,
+  "between 1 and 64 metrics belong together",
+).meta({ type: "object", ...READINGS_SHAPE });
+
+/** What a device measures. */
+export const deviceTelemetry = z.union([timedTelemetry, presentTelemetry])
+  .meta({ id: "DeviceTelemetry" });
 
 /** What a device is, as a whole: each publish replaces the one before. */
 export const deviceReported = stateSchema

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { attachmentsSchema } from "./attachment_schemas.ts";
 import { isId } from "./ids.ts";
+import { isObject } from "./merge_patch.ts";
 import { type ClientFrame, type Json, type MessageBody, SIZES } from "./protocol.ts";
 
 /**
@@ -45,6 +46,28 @@ function zeros(value: unknown, depth = 0): number {
   return Object.values(value).reduce((sum: number, inner) => sum + zeros(inner, depth + 1), 0);
 }
 
+/**
+ * An object whose members have names and values of these forms, which `shape` says as a JSON Schema.
+ * Unlike with z.record(), a member called `__proto__` is one like any other; it stays a member.
+ */
+export function recordOf<V>(
+  name: z.ZodType<string>,
+  value: z.ZodType<V>,
+  shape: { propertyNames: z.core.JSONSchema.BaseSchema; additionalProperties: object },
+): z.ZodType<Record<string, V>> {
+  const schema = z.any().superRefine((input, context) => {
+    // What is refined further has this form.
+    const refuse = (message: string, path: PropertyKey[] = []) =>
+      context.addIssue({ code: "custom", message, path, continue: false });
+    if (!isObject(input)) return refuse("must be an object");
+    for (const [key, inner] of Object.entries(input)) {
+      const issue = (name.safeParse(key).error ?? value.safeParse(inner).error)?.issues[0];
+      if (issue !== undefined) return refuse(issue.message, [key, ...issue.path]);
+    }
+  });
+  return schema.meta({ type: "object", ...shape });
+}
+
 function boundedJson<T extends Json>(schema: z.ZodType<T>, maxBytes: number) {
   return schema
     .refine(
@@ -55,6 +78,15 @@ function boundedJson<T extends Json>(schema: z.ZodType<T>, maxBytes: number) {
       (value) => utf8Length(JSON.stringify(value)) + zeros(value) <= maxBytes,
       `is larger than ${maxBytes} bytes as JSON with its numbers written out`,
     );
+}
+
+function jsonObject(maxBytes: number) {
+  const shape = {
+    propertyNames: { type: "string", maxLength: 64 },
+    additionalProperties: {},
+  } as const;
+  const object = recordOf<Json>(z.string().max(64), z.any(), shape);
+  return boundedJson(object, maxBytes).meta({ type: "object", ...shape });
 }
 
 /** An id made by this server. */
@@ -80,25 +112,28 @@ export const dataSchema = boundedJson(
   SIZES.dataBytes,
 ).meta({ description: "Any JSON value but null" });
 /** The application's own fields. */
-export const metadataSchema = boundedJson(
-  z.record(z.string().max(64), z.any()) as z.ZodType<{ [key: string]: Json }>,
-  SIZES.metadataBytes,
-).meta({ type: "object" });
+export const metadataSchema = jsonObject(SIZES.metadataBytes);
 /** State of a device, wished for or reported: an object of JSON. */
-export const stateSchema = boundedJson(
-  z.record(z.string().max(64), z.any()) as z.ZodType<{ [key: string]: Json }>,
-  SIZES.stateBytes,
-).meta({ type: "object" });
+export const stateSchema = jsonObject(SIZES.stateBytes);
 /** A JSON Schema, which data_schema.ts looks at more closely. */
-export const dataSchemaSchema = boundedJson(
-  z.record(z.string().max(64), z.any()) as z.ZodType<{ [key: string]: Json }>,
-  SIZES.dataSchemaBytes,
-).meta({ type: "object" });
+export const dataSchemaSchema = jsonObject(SIZES.dataSchemaBytes);
+/** Characters that break a line, or turn the writing direction of what stands around a name. */
+const UNFIT_FOR_NAMES = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
+/** Something of which a reader sees that it is there; U+2800 is a blank. */
+const VISIBLE = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800]/u;
 /** Names of people, devices and rooms. */
-export const nameSchema = storableString(1, SIZES.nameChars).refine(
-  (name) => name.trim() === name && name !== "",
-  "must not begin or end with space",
-);
+export const nameSchema = storableString(1, SIZES.nameChars)
+  .refine((name) => name.trim() === name && name !== "", "must not begin or end with space")
+  .refine(
+    (name) => !UNFIT_FOR_NAMES.test(name),
+    "must not hold control characters, or ones that turn the writing direction",
+  )
+  .refine((name) => VISIBLE.test(name), "must show something")
+  .meta({
+    description:
+      "Shows something, begins and ends without space, and holds no control characters " +
+      "and none that turn the writing direction",
+  });
 /** The epoch of a cursor. */
 export const epochSchema = z.string().min(1).max(64);
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { commandDefinitions } from "./command_schemas.ts";
 import { newId } from "./ids.ts";
 import { SIZES } from "./protocol.ts";
 import {
@@ -10,6 +11,7 @@ import {
   metadataSchema,
   nameSchema,
   seqSchema,
+  stateSchema,
   textSchema,
   utf8Length,
 } from "./schemas.ts";
@@ -64,6 +66,20 @@ test("dataSchema hands on keys that mean something to JavaScript without acting 
   assertEquals(({} as { admin?: boolean }).admin, undefined);
 });
 
+test("objects keep members that mean something to JavaScript, and do not act on them", () => {
+  const json = '{"__proto__":{"admin":true},"constructor":{"a":1},"a":{"__proto__":2}}';
+  for (const schema of [metadataSchema, stateSchema]) {
+    assertEquals(JSON.stringify(schema.parse(JSON.parse(json))), json);
+    refuses(schema, JSON.parse('{"__proto__":"\\u0000"}'));
+  }
+  assertEquals(({} as { admin?: boolean }).admin, undefined);
+  const args = JSON.parse('{"__proto__":"What it says"}');
+  const kept = commandDefinitions.parse([{ name: "a", args }])![0]!.args;
+  assertEquals(Object.entries(kept!), [["__proto__", "What it says"]]);
+  refuses(commandDefinitions, [{ name: "a", args: JSON.parse('{"__proto__":1}') }]);
+  refuses(commandDefinitions, [{ name: "a", args: null }]);
+});
+
 test("metadataSchema takes objects only", () => {
   accepts(metadataSchema, {}, { a: 1, b: { c: [true] } });
   refuses(metadataSchema, [], "a", null, { ["k".repeat(65)]: 1 }, { a: "\0" });
@@ -80,6 +96,9 @@ test("ids, client ids, seqs and names have their exact forms", () => {
   refuses(seqSchema, -1, 1.5, 2 ** 53, "1", NaN);
   accepts(nameSchema, "a", "Ada Lovelace", "日本語");
   refuses(nameSchema, "", " ", " a", "a\n", "a\0", "a".repeat(SIZES.nameChars + 1));
+  accepts(nameSchema, "👩‍🌾 Ada", "میز\u200cها", "Pump\u00a01", "❤️");
+  refuses(nameSchema, "a\nb", "a\u0085b", "a\u001bb", "a\u2028b", "a\u202eb", "\u2066a");
+  refuses(nameSchema, "\u200b", "\u200b\u2060", "\u3164", "\u2800", "\u00ad", "\u{e0041}");
 });
 
 test("utf8Length() counts bytes", () => {

@@ -59,8 +59,9 @@ export type RuleKind = "above" | "below" | "change" | "silence" | "digest";
 
 /**
  * Makes messages of readings. `above` and `below` fire once when the value passes the threshold, and
- * again after it was back by the hysteresis; `change` when it is `threshold` away from the value told
- * last; `silence` after `seconds` without a reading; `digest` every `seconds` with readings.
+ * again after it was back by the hysteresis; `change` when a number is `threshold` away from the one
+ * told last, and at any change of a text or boolean; `silence` after `seconds` without a reading;
+ * `digest` every `seconds` with readings.
  */
 export interface TelemetryRule {
   /** Chosen by whoever makes the rule; one device has it once in a room. */

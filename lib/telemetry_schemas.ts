@@ -80,7 +80,8 @@ export const telemetryRuleInput = z.discriminatedUnion("kind", [
     ...named,
     kind: z.literal("change"),
     threshold: distance.gt(0).meta({
-      description: "So far must the value be from the one that was told last",
+      description: "So far must a number be from the one that was told last; any other text or " +
+        "boolean is a change",
     }),
   }),
   z.strictObject({

@@ -241,3 +241,21 @@ Deno.test("a reader measures nothing into the room, and is told so", strict, asy
   assertEquals((await scene.known(device)).metrics[0]!.value, 7);
   assert((await scene.known(device)).metrics[0]!.count >= count);
 });
+
+Deno.test("metrics may be called as anything in JavaScript is", strict, async () => {
+  await using scene = await laneScene();
+  const device = await scene.device();
+  await scene.rules(device, [{ ...above(5), metric: "__proto__" }]);
+  for (const [value, count] of [[9, 1], [1, 1], [7, 2]]) {
+    const lane = scene.lane(); // each learns from the database what there is
+    await lane.say(device, `{"__proto__":${value},"constructor":"a"}`);
+    await scene.heard(device, count!);
+    await lane.stop();
+  }
+  assertEquals(await scene.said(device), ["__proto__ is 9, above 5", "__proto__ is 7, above 5"]);
+  const { metrics } = await scene.known(device);
+  assertEquals(metrics.map(({ metric, count }) => [metric, count]), [
+    ["__proto__", 3],
+    ["constructor", 3],
+  ]);
+});

@@ -97,7 +97,8 @@ function ruleRoutes(api: Api): void {
     description:
       "For owners and admins of the room, and for the device's owner in it. A rule that " +
       "stays as it is keeps its state; a new one works within some seconds. The messages are the " +
-      "device's own, with `data` `{rule, metric, value, at}`.",
+      "device's own, with `data` `{rule, metric, value, at}`, and `untold` where the rule had more to " +
+      "tell than a message a second. Devices that only read in the room measure nothing into it.",
     access: "signed-in",
     params,
     body: telemetryRulesInput,
