@@ -5,6 +5,7 @@ import { askFirst } from "./dialog.ts";
 import { element, fill } from "./element.ts";
 import { expectationForm } from "./expectation_form.ts";
 import { attempt, notice } from "./notice.ts";
+import { oneAtATime } from "./one_at_a_time.ts";
 import { openRotateDialog } from "./rotate_dialog.ts";
 import { openSchemaDialog } from "./schema_dialog.ts";
 
@@ -63,7 +64,7 @@ function button(label: string, testid: string, run: () => void, danger = false):
 
 /** The schema is read when it is to be changed: it may be large. */
 function schemaRow({ device, owned }: DevicePlace): HTMLElement {
-  const edit = async () => {
+  const edit = oneAtATime(async () => {
     const read = await attempt(() => owned.rest.schema(device.id));
     if (read === undefined) return;
     const save = async (schema: Metadata | null) => {
@@ -71,7 +72,7 @@ function schemaRow({ device, owned }: DevicePlace): HTMLElement {
       notice(schema === null ? "Any data is taken." : "The schema is set.");
     };
     openSchemaDialog({ device: device.name, schema: read.schema, save });
-  };
+  });
   return row(
     "Data",
     "A JSON Schema may say what it sends.",

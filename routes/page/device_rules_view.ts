@@ -4,6 +4,7 @@ import { askFirst } from "./dialog.ts";
 import { element, fill } from "./element.ts";
 import { iconButton } from "./icon_button.ts";
 import { attempt } from "./notice.ts";
+import { oneAtATime } from "./one_at_a_time.ts";
 import { problemText } from "./problem_text.ts";
 import { REREAD_MS } from "./owned_device.ts";
 import { openRuleDialog } from "./rule_dialog.ts";
@@ -38,12 +39,12 @@ export function deviceRulesView(place: DevicePlace): PanelPart {
     rules = (await rest.setTelemetryRules(room.id, device.id, edit(rules ?? []))).rules;
     show();
   };
-  const ask = async (rule?: TelemetryRule) => {
+  const ask = oneAtATime(async (rule?: TelemetryRule) => {
     const known = await attempt(() => rest.telemetry(room.id, device.id));
     const save = (made: TelemetryRule) => change((all) => replaced(all, rule?.id, made));
     const metrics = known?.metrics.map(({ metric }) => metric) ?? [];
     openRuleDialog({ device: device.name, metrics, save, ...(rule === undefined ? {} : { rule }) });
-  };
+  });
   const remove = (rule: TelemetryRule) =>
     askFirst(
       "Delete this rule?",

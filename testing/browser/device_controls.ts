@@ -96,7 +96,7 @@ export async function makeRules(
   const { owner, other } = controls;
   const { page } = owner;
   const rows = page.getByTestId("rule");
-  await page.getByTestId("add-rule").click();
+  await page.getByTestId("add-rule").dblclick(); // opens one dialog all the same
   await fillIn(
     owner,
     { "Metric": "bar", "Value": "very much" },
@@ -139,7 +139,7 @@ export async function sayWhatItSends({ owner }: DeviceControls): Promise<void> {
   await page.locator(".notice", { hasText: "is expected every 60 s" })
     .waitFor();
 
-  await page.getByTestId("edit-schema").click();
+  await page.getByTestId("edit-schema").dblclick();
   const typed = '{"type":"object","pattern":"x"}';
   await fillIn(owner, { "JSON Schema": typed }, "save-schema");
   await refused(owner, "schema");
