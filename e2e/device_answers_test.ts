@@ -23,6 +23,8 @@ for (const kind of await deviceWorlds()) {
         `${mine}responses/${"x".repeat(600)}`,
         "$CONTROL/dynamic-security/v1",
         "$SYS/x",
+        `${mine}responses/#`,
+        `${mine}responses/+`,
       ];
       for (const [i, responseTopic] of elsewhere.entries()) {
         const payload = JSON.stringify({ text: "hi", clientId: `r${i}` });

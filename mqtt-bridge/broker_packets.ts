@@ -79,12 +79,22 @@ function isFilter(filter: unknown): boolean {
   return isText(filter) && !((filter as string) in Object.prototype);
 }
 
+/**
+ * A response topic that nobody can publish on: the bridge would not use it, as Mosquitto hands it
+ * on, and aedes would end the connection (MQTT 5, section 3.3.2.3.5) and lose the message.
+ */
+function forgetWildcards({ cmd, properties }: Fields): void {
+  const { responseTopic } = (properties ?? {}) as Fields;
+  if (cmd !== "publish" || typeof responseTopic !== "string") return;
+  if (/[+#]/.test(responseTopic)) delete (properties as Fields).responseTopic;
+}
+
 /** Ends a client's connection at its first malformed packet, before aedes works on it. */
 export function refuseMalformed(client: Client, onRefused: () => void): void {
   // Not declared by aedes: it listens to its parser in its constructor, so we come before it.
   const { _parser: parser } = client as unknown as { _parser: Parser };
   parser.prependListener("packet", (packet: Fields) => {
-    if (!isMalformed(packet)) return;
+    if (!isMalformed(packet)) return forgetWildcards(packet);
     onRefused();
     // For aedes, a packet of an unknown kind is a reason to hang up.
     packet.cmd = "malformed";
