@@ -105,7 +105,8 @@ class SlicedReads {
 
   constructor(private readonly socket: Socket, private readonly limits: ReadLimits | undefined) {
     this.#read = socket.read.bind(socket);
-    socket.read = () => this.#next();
+    // With 0 the stream itself calls it, to have more read; that takes nothing.
+    socket.read = (size) => size === 0 ? this.#read(0) : this.#next();
     socket.once("close", () => clearTimeout(this.#timer));
   }
 

@@ -1,4 +1,6 @@
 import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import { PassThrough } from "node:stream";
 import { assert, assertEquals } from "@std/assert";
 import { generate } from "mqtt-packet";
 import { newId } from "../lib/ids.ts";
@@ -8,6 +10,7 @@ import { TestDevice } from "../testing/mqtt_device.ts";
 import { RawMqtt } from "../testing/raw_mqtt.ts";
 import { until } from "../testing/until.ts";
 import { startBroker } from "./broker.ts";
+import { ReadThrottle } from "./broker_throttle.ts";
 import { Topics } from "./topics.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
@@ -60,6 +63,15 @@ Deno.test("a device that sends too much waits, alive, and nobody with it", stric
   } finally {
     await broker.stop();
   }
+});
+
+Deno.test("a stream that asks itself for more loses nothing by it", () => {
+  const socket = new PassThrough();
+  new ReadThrottle(undefined, recordedLog().log).add(socket as unknown as Socket);
+  socket.write(Buffer.alloc(10));
+  assertEquals(socket.read(0), null);
+  assertEquals(socket.readableLength, 10);
+  socket.destroy();
 });
 
 /** Publishes in one piece. */
