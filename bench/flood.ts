@@ -1,82 +1,160 @@
-import type { Bench } from "./bench.ts";
+import { freePort } from "../testing/mosquitto.ts";
+import { type Bench, type BenchContext, count } from "./bench.ts";
 import { type Figure, figure } from "./figures.ts";
+import type { Flooded } from "./load_flood.ts";
+import type { LoadDevice, MqttSends } from "./load_mqtt.ts";
 import type { Paced } from "./load_pace.ts";
-import type { SentReadings } from "./load_readings.ts";
 import { startBridgeBroker } from "./mosquitto.ts";
 import { bridgeEnvironment, devicesIn, leaveOut } from "./mqtt_stage.ts";
 import { Program } from "./program.ts";
-import { readingsSince, readingTotals } from "./reading_totals.ts";
 import { openStage, tokensOf } from "./stages.ts";
 
 const SENDERS = 8;
 const MESSAGES_PER_SECOND = 100;
-/** In each publish of the device. */
-const READINGS = 3;
-/** The flood begins so long before the measurement, and lasts as much longer. */
-const MARGIN_MS = 500;
+const DEVICE_PER_SECOND = 20;
+const FLOODS = [{ of: "readings", perSecond: 3000 }, { of: "sends", perSecond: 1000 }] as const;
+type Kind = typeof FLOODS[number];
+
+/** What the others notice in one stretch of time. */
+interface Noticed {
+  people: Paced;
+  device: MqttSends;
+}
 
 interface Run {
-  atRest: Paced;
-  flooded: Paced;
-  publishesPerSecond: number;
-  dropped: number;
+  quiet: Noticed;
+  /** From the beginning of the flood on. */
+  first: Noticed;
+  /** As long, right after that. */
+  later: Noticed;
+  flood: Flooded;
+}
+
+/** Programs that load one server. */
+interface Parties {
+  people: Program;
+  device: Program;
+  flooder: Program;
+  room: string;
+  brokerPort: number;
 }
 
 /**
- * What people in a room notice of a device in it that publishes readings far beyond its quota, in
- * one process with the bridge.
+ * What people, and another device, notice of a device that publishes far beyond its quotas, in one
+ * process with the bridge, with both brokers as they are shipped.
  */
 export const flood: Bench = async (context) => {
-  if (await leaveOut(context, "A flood")) return [];
+  const embedded = freePort();
+  const figures = await flooded(context, "embedded broker", embedded, { MQTT_PORT: `${embedded}` });
+  if (await leaveOut(context, "A flood with Mosquitto")) return figures;
+  await using broker = await startBridgeBroker(context.pins.services, true);
+  const mosquitto = { port: broker.port, env: bridgeEnvironment(broker) };
+  return [
+    ...figures,
+    ...await flooded(context, "Mosquitto as shipped", mosquitto.port, mosquitto.env),
+  ];
+};
+
+async function flooded(
+  context: BenchContext,
+  how: string,
+  brokerPort: number,
+  env: Record<string, string>,
+): Promise<Figure[]> {
   const { scene, pins, pick, runs, log } = context;
-  const [members, perSecond, ms] = pick([50, 3000, 3000], [50, 3000, 2000], [4, 200, 300]);
+  const members = pick(50, 50, 4);
   const people = await scene.people(members);
   const tokens = tokensOf(people);
-  const room = await scene.room(people);
-  const devices = await devicesIn(context, [room]);
-  await using broker = await startBridgeBroker(pins.services, false);
-  await using stage = await openStage(context, bridgeEnvironment(broker));
+  const rooms = await scene.rooms([people, people.slice(0, 1), people.slice(0, 1)]);
+  const [room, quietRoom, noisyRoom] = [rooms[0]!, rooms[1]!, rooms[2]!];
+  // Those that publish readings are in the room with the people.
+  const roomsOf = FLOODS.flatMap(({ of }) =>
+    Array.from({ length: runs }, () => of === "readings" ? room : noisyRoom)
+  );
+  const [other, ...flooders] = await devicesIn(context, [quietRoom, ...roomsOf]);
+  await using stage = await openStage(context, env);
   const { load, port } = stage;
   await load.ask({ do: "receive", dialect: "confab", port, room, tokens });
   await load.ask({ do: "connect", port, tokens: tokens.slice(0, Math.min(SENDERS, members)) });
-  // Of its own: a load generator does one thing at a time.
+  // Of their own: a load generator does one thing at a time.
   await using device = new Program("load", pins.load);
-  await device.ask({ do: "devices", port: broker.port, devices, to: "receipts" });
-  const pace = { do: "pace", room, perSecond: MESSAGES_PER_SECOND, ms };
-  const readings = { do: "readings", perSecond, readings: READINGS, ms: ms + 2 * MARGIN_MS };
-  await load.ask(pace); // warms everything up
-  const what = `${members} people, ${MESSAGES_PER_SECOND} messages/s`;
-  const seen: Run[] = [];
-  for (let run = 0; run < runs; run++) {
-    log(`  flood, run ${run + 1}`);
-    const before = await readingTotals(scene, [room]);
-    const atRest = await load.ask<Paced>(pace);
-    const flooding = device.ask<SentReadings>(readings);
-    await new Promise((resolve) => setTimeout(resolve, MARGIN_MS));
-    const flooded = await load.ask<Paced>(pace);
-    const sent = await flooding;
-    const { dropped } = await readingsSince(scene, [room], { before, readings: sent.readings });
-    const publishesPerSecond = sent.publishes * 1000 / sent.ms;
-    seen.push({ atRest, flooded, publishesPerSecond, dropped: dropped * 100 / sent.readings });
+  await using flooder = new Program("load", pins.load);
+  await device.ask({ do: "devices", port: brokerPort, devices: [other!], to: "receipts" });
+  const parties: Parties = { people: load, device, flooder, room, brokerPort };
+  await notice(context, parties); // warms everything up
+  const figures: Figure[] = [];
+  for (const kind of FLOODS) {
+    const seen: Run[] = [];
+    for (let run = 0; run < runs; run++) {
+      log(`  flood of ${kind.of}, ${how}, run ${run + 1}`);
+      seen.push(await once(context, parties, kind, flooders.shift()!));
+    }
+    figures.push(...floodFigures(`${how}, ${count(kind.perSecond)} ${kind.of}/s`, seen));
   }
-  return floodFigures(what, seen);
-};
+  return figures;
+}
+
+async function notice(
+  { pick }: BenchContext,
+  { people, device, room }: Parties,
+): Promise<Noticed> {
+  const ms = pick(3000, 2000, 300);
+  const [seen, sent] = await Promise.all([
+    people.ask<Paced>({ do: "pace", room, perSecond: MESSAGES_PER_SECOND, ms }),
+    device.ask<MqttSends>({ do: "mqtt-pace", perSecond: DEVICE_PER_SECOND, ms }),
+  ]);
+  return { people: seen, device: sent };
+}
+
+async function once(
+  context: BenchContext,
+  parties: Parties,
+  kind: Kind,
+  device: LoadDevice,
+): Promise<Run> {
+  const quiet = await notice(context, parties);
+  const job = { do: "flood", port: parties.brokerPort, device, ...kind };
+  const flooding = parties.flooder.ask<Flooded>({ ...job, ms: context.pick(8000, 6000, 900) });
+  const first = await notice(context, parties);
+  const later = await notice(context, parties);
+  return { quiet, first, later, flood: await flooding };
+}
 
 function floodFigures(what: string, runs: Run[]): Figure[] {
   const of = (value: (run: Run) => number) => runs.map(value);
-  return [
-    figure("the device: publishes", "/s", of((run) => run.publishesPerSecond)),
-    figure("the device: readings dropped", "%", of((run) => run.dropped)),
-    figure(`${what}, at rest: send → delivered p99`, "ms", of((run) => run.atRest.p99Ms)),
-    figure(`${what}, flooded: send → delivered p99`, "ms", of((run) => run.flooded.p99Ms)),
+  const cut = runs.flatMap(({ flood }) => flood.cutAfterMs ?? []);
+  const all = ({ quiet, first, later }: Run) => [quiet, first, later];
+  const figures = [
     figure(
-      `${what}: p99 flooded to at rest`,
-      "times",
-      of((run) => run.flooded.p99Ms / run.atRest.p99Ms),
-      { goal: { atMost: 2 } },
+      `${what}: the flooder publishes`,
+      "/s",
+      of(({ flood }) => flood.publishes * 1000 / flood.ms),
     ),
-    figure(`${what}: missing or repeated`, "", of((run) => run.atRest.wrong + run.flooded.wrong), {
-      goal: { atMost: 0 },
-    }),
+    ...(cut.length === 0 ? [] : [figure(`${what}: until it is cut off`, "ms", cut)]),
+    figure(
+      `${what}: missing or repeated`,
+      "",
+      of((run) =>
+        all(run).reduce((sum, { people, device }) => sum + people.wrong + device.wrong, 0)
+      ),
+      {
+        goal: { atMost: 0 },
+      },
+    ),
   ];
+  for (const who of ["people", "device"] as const) {
+    const name = who === "people" ? "send → delivered p99" : "another device's receipt p99";
+    for (const when of ["quiet", "first", "later"] as const) {
+      figures.push(
+        figure(`${what}, ${WHEN[when]}: ${name}`, "ms", of((run) => run[when][who].p99Ms)),
+      );
+    }
+    const ratio = of((run) => run.later[who].p99Ms / run.quiet[who].p99Ms);
+    figures.push(
+      figure(`${what}: ${name}, then to before`, "times", ratio, { goal: { atMost: 2 } }),
+    );
+  }
+  return figures;
 }
+
+const WHEN = { quiet: "before", first: "at first", later: "then" } as const;

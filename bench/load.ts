@@ -2,6 +2,7 @@
 import type { DialectName } from "./dialects.ts";
 import { answerJobs } from "./lines.ts";
 import { type AwaitJob, awaitMessages } from "./load_await.ts";
+import { floodBroker, type FloodJob } from "./load_flood.ts";
 import { type LoadDevice, MqttDevices, type MqttPaceJob, type MqttSendsJob } from "./load_mqtt.ts";
 import { overload, type OverloadJob } from "./load_overload.ts";
 import { pace, type PaceJob } from "./load_pace.ts";
@@ -30,7 +31,8 @@ export type LoadJob =
   | StormJob
   | MqttPaceJob
   | MqttSendsJob
-  | ReadingsJob;
+  | ReadingsJob
+  | FloodJob;
 
 let tolerant = false;
 
@@ -90,5 +92,7 @@ await answerJobs(async (job: LoadJob) => {
       return await devices.pace(job);
     case "readings":
       return await sendReadings(job, devices);
+    case "flood":
+      return await floodBroker(job);
   }
 });

@@ -1,6 +1,6 @@
 /**
  * The role `web` alone, as the server under test: what `main.ts` starts, without workers; with the
- * role `bridge` where the environment names a broker. The first job is the environment to read; the
+ * role `bridge` where the environment names a broker or a port for an own one. The first job is the environment to read; the
  * answer says where it listens.
  */
 import { readConfig } from "../lib/config.ts";
@@ -14,7 +14,7 @@ let stopBridge = () => Promise.resolve();
 
 await answerJobs(async ({ env }: { env: Record<string, string> }) => {
   const services = await openServices(readConfig(env), { log: createLog("error") });
-  if (env.MQTT_URL !== undefined) {
+  if (env.MQTT_URL !== undefined || env.MQTT_PORT !== undefined) {
     const { startBridgeRole } = await import("../mqtt-bridge/role.ts");
     const role = await startBridgeRole(services);
     stopBridge = () => role.stop();
