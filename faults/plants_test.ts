@@ -23,6 +23,25 @@ Deno.test(
   },
 );
 
+Deno.test("a planted bug is in the newest form of its function", strict, async () => {
+  const folder = new URL("lib/database/migrations/", ROOT);
+  const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+  for (const { name, edits } of PLANTS) {
+    for (const { file, find } of edits) {
+      const at = names.indexOf(file.slice(file.lastIndexOf("/") + 1));
+      if (at === -1) continue;
+      const before = (await Deno.readTextFile(new URL(file, ROOT))).split(find)[0]!;
+      const made = [...before.matchAll(/^create (?:or replace )?function (\w+)\(/gm)].at(-1)?.[1];
+      if (made === undefined) continue;
+      const again = new RegExp(`^create (or replace )?function ${made}\\(`, "m");
+      for (const later of names.slice(at + 1)) {
+        const text = await Deno.readTextFile(new URL(later, folder));
+        assert(!again.test(text), `${name}: ${later} makes ${made} anew`);
+      }
+    }
+  }
+});
+
 Deno.test("every planted bug has a scenario, and checks that exist", strict, () => {
   for (const { name, scenario, expected } of PLANTS) {
     assert(SCENARIOS.has(scenario), `${name}: ${scenario}`);

@@ -1,6 +1,6 @@
 import type { Plant } from "../plant.ts";
 
-const COMMANDS = "lib/database/migrations/0009_commands.sql";
+const COMMANDS = "lib/database/migrations/0015_command_stays.sql";
 
 /** Bugs of commands and of states. */
 export const COMMANDING: readonly Plant[] = [

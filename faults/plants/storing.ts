@@ -1,7 +1,8 @@
 import type { Plant } from "../plant.ts";
 
 const TABLES = "lib/database/migrations/0001_rooms.sql";
-const SCHEMA = "lib/database/migrations/0003_repeats.sql";
+const SENDING = "lib/database/migrations/0013_attachments.sql";
+const CHANGING = "lib/database/migrations/0015_command_stays.sql";
 const LANE = "lib/chat/lane.ts";
 
 /** Bugs on the way of a message into the log. */
@@ -11,14 +12,14 @@ export const STORING: readonly Plant[] = [
     promise: "A removed member stores nothing, also while their send waits for the room's lock",
     edits: [
       {
-        file: SCHEMA,
+        file: SENDING,
         find: "  moment timestamptz;\nbegin\n  perform 1 from rooms r where",
         replace: "  moment timestamptz;\n  present members[];\nbegin\n" +
           "  present := array(select x from members x where x.room_id = any (room_ids));\n" +
           "  perform 1 from rooms r where",
       },
       {
-        file: SCHEMA,
+        file: SENDING,
         find: "left join members m on m.room_id = t.room and m.principal_id = t.sender",
         replace: "left join unnest(present) m on m.room_id = t.room and m.principal_id = t.sender",
       },
@@ -42,7 +43,7 @@ export const STORING: readonly Plant[] = [
     name: "acknowledged before the commit is safe",
     promise: "An acknowledged send is committed",
     edits: [{
-      file: SCHEMA,
+      file: SENDING,
       find: "  moment := date_trunc('milliseconds', clock_timestamp());\n  return query",
       replace: "  moment := date_trunc('milliseconds', clock_timestamp());\n" +
         "  perform set_config('synchronous_commit', 'off', true);\n  return query",
@@ -60,7 +61,7 @@ export const STORING: readonly Plant[] = [
         replace: "create index entries_client on entries",
       },
       {
-        file: SCHEMA,
+        file: SENDING,
         find: "e.actor_id = t.sender and e.client_id = t.cid limit 1) d on true",
         replace: "e.actor_id = t.sender and e.client_id = t.cid limit 0) d on true",
       },
@@ -72,7 +73,7 @@ export const STORING: readonly Plant[] = [
     name: "a repeat is answered with a new seq",
     promise: "The repeat of a send returns the first seq",
     edits: [{
-      file: SCHEMA,
+      file: SENDING,
       find: "case when x.verdict = 'ok' then x.new_seq else x.first_seq end",
       replace: "x.new_seq",
     }],
@@ -117,7 +118,7 @@ export const STORING: readonly Plant[] = [
     name: "a deletion keeps the text",
     promise: "After a deletion no read, replay or feed returns the text",
     edits: [{
-      file: SCHEMA,
+      file: CHANGING,
       find: "text = case when remove then null else new_text end",
       replace: "text = case when remove then x.text else new_text end",
     }],
