@@ -36,7 +36,8 @@ export function watched(
     busy: stored.pending !== null,
     change: undefined,
     judged: [],
-    queue: known?.queue ?? leftBy(stored, before),
+    // What another bridge has made of the same readings is not made of them again
+    queue: known?.queue.slice(known.version === stored.version ? 0 : -1) ?? leftBy(stored, before),
     untold: known?.untold ?? 0,
     telling: 0,
   };
