@@ -124,3 +124,16 @@ Deno.test("no device is made for an account that is being deleted", strict, asyn
   );
   assertEquals(left, []);
 });
+
+Deno.test("an account is deleted twice at once, with its devices", strict, async () => {
+  await using app = await testApp();
+  const ada = await app.register("ada");
+  const room = await makeRoom(app, ada, "private", []);
+  for (let i = 0; i < 5; i++) {
+    const { body } = await app.request("POST", "/v1/devices", { ...ada, body: { name: "Lamp" } });
+    const path = `/v1/rooms/${room}/members/${body.device.id}`;
+    await app.request("PUT", path, { ...ada, body: {} });
+  }
+  const remove = async () => (await app.request("DELETE", "/v1/me", ada)).status;
+  assertEquals(await Promise.all([remove(), remove(), remove()]), [204, 204, 204]);
+});

@@ -1,4 +1,5 @@
 import type { Principal } from "../auth/principal.ts";
+import { ConfabError } from "../errors.ts";
 import type { Member, PrincipalId, RoomId } from "../protocol.ts";
 import { deleteMember, putMember } from "../store/changes.ts";
 import { listDevices, roomsOf } from "../store/devices.ts";
@@ -21,7 +22,12 @@ export async function leaveEverything(context: ChatContext, principal: Principal
   let devices;
   do {
     devices = await listDevices(context.db, principal.id, null, BATCH);
-    for (const { id } of devices) await deleteDevice(context, principal, id);
+    for (const { id } of devices) {
+      await deleteDevice(context, principal, id).catch((error) => {
+        // Another request has deleted it meanwhile.
+        if (!(error instanceof ConfabError) || error.code !== "not_found") throw error;
+      });
+    }
   } while (devices.length > 0);
   for (const room of await roomsOf(context.db, principal.id)) {
     await leaveForGood(context, room, principal.id);
