@@ -46,6 +46,8 @@ export interface DeviceStatus {
   online: boolean;
   /** It keeps coming and going. */
   unstable: boolean;
+  /** The newest that was heard of: births and last wills of older ones count for nothing. */
+  session: number | string | null;
   /** Since when it is online, or not; null: it never said. */
   since: Timestamp | null;
   /** When it was last heard, up to 15 seconds late; null: never. */

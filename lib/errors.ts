@@ -49,6 +49,10 @@ export const ERRORS = {
     title: "The cursor does not continue this history; load the room again",
   },
   version_conflict: { status: 409, title: "Somebody else was first; read it again" },
+  stale_session: {
+    status: 409,
+    title: "A newer session was heard of: this one counts for nothing; use one that rises",
+  },
   message_deleted: { status: 409, title: "The message was deleted" },
   not_editable: { status: 409, title: "A command cannot be edited; delete it instead" },
   last_owner: { status: 409, title: "A room keeps at least one owner" },

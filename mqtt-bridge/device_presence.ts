@@ -140,7 +140,8 @@ export class DevicePresence {
 
   /**
    * Takes what a device has published on `status`. A JSON object must be `{online, session?}`;
-   * anything else says nothing of whether the device is there. Throws ConfabError.
+   * anything else says nothing of whether the device is there. Throws ConfabError: `stale_session`
+   * for a birth just now that counts for nothing, or its device would stay offline unexplained.
    */
   async say(device: PrincipalId, { payload, retained }: Delivery): Promise<void> {
     const status = readStatus(payload);
@@ -157,6 +158,7 @@ export class DevicePresence {
     this.#remember(device, said);
     this.#spoken?.add(device);
     this.#show(device, answer);
+    if (answer.outcome === "ignored" && online && !retained) throw new ConfabError("stale_session");
   }
 
   #show(device: PrincipalId, { stay, unstableMs, member }: SaidStatus | OnlineDevice): void {

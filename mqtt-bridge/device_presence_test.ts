@@ -138,6 +138,13 @@ for (const kind of await brokerKinds()) {
       await s.bridge();
       await s.settled(second);
       assertEquals([(await s.shown()).state, (await s.status()).online], ["online", true]);
+      // A counter that began again: the device is told, and its owner sees what counts.
+      await s.say(second, true, 3);
+      await until(
+        "the device is told",
+        () => second.json(topics.errors(s.device.id)).some(({ code }) => code === "stale_session"),
+      );
+      assertEquals((await s.status()).session, 10);
       second.client.end(true);
       await s.sees("offline");
     },

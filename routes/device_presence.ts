@@ -13,6 +13,10 @@ const status = z.object({
   unstable: z.boolean().meta({
     description: "It came more than three times within two minutes, and has not stopped for two",
   }),
+  session: z.union([z.number(), z.string()]).nullable().meta({
+    description: "The newest that was heard of, null without one: births and last wills of older " +
+      "sessions count for nothing, and the device is told `stale_session`",
+  }),
   since: timestamp.nullable().meta({
     description: "Since when it is online, or not; null: it never said",
   }),

@@ -17,6 +17,7 @@ Deno.test("a device's status is for its owner and those in a room with it", stri
     device: { id: device.id, kind: "device", name: "Pump" },
     online: false,
     unstable: false,
+    session: null,
     since: null,
     lastSeen: null,
     expectedSeconds: null,

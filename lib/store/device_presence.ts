@@ -168,6 +168,7 @@ export interface StoredStatus {
   device: PublicPrincipal;
   online: boolean;
   unstable: boolean;
+  session: number | string | null;
   since: Date | null;
   lastSeen: Date | null;
   expectedSeconds: number | null;
@@ -179,6 +180,8 @@ interface StatusRow extends Row {
   name: string;
   online: boolean | null;
   unstable: boolean | null;
+  session_number: number | null;
+  session_text: string | null;
   since: Date | null;
   last_seen: Date | null;
   expected_seconds: number | null;
@@ -193,7 +196,7 @@ export async function readStatus(
 ): Promise<StoredStatus | undefined> {
   const rows = await db.query<StatusRow>(
     `select p.id, p.name, s.online, is_unstable(s) as unstable, s.since, s.last_seen,
-       s.expected_seconds, s.silent
+       s.session_number, s.session_text, s.expected_seconds, s.silent
      from devices d join principals p on p.id = d.id
      left join device_status s on s.device_id = d.id
      where d.id = $1 and d.deleted_at is null and (d.owner_id = $2 or exists (
@@ -207,6 +210,7 @@ export async function readStatus(
     device: { id: row.id, kind: "device", name: row.name },
     online: row.online ?? false,
     unstable: row.unstable ?? false,
+    session: row.session_number ?? row.session_text,
     since: row.since,
     lastSeen: row.last_seen,
     expectedSeconds: row.expected_seconds,
