@@ -10,6 +10,8 @@ export class OwnedDevice {
   readonly rest: OwnDevices;
   #id: string;
   #device: Device | undefined;
+  /** How often something was taken: what was asked for before the last time is old. */
+  #taken = 0;
   #listeners = new Set<() => void>();
   #stop: () => void;
 
@@ -27,6 +29,7 @@ export class OwnedDevice {
 
   /** Takes what a change of one's own was answered with. */
   take(device: Device | undefined): void {
+    this.#taken++;
     const changed = JSON.stringify(device) !== JSON.stringify(this.#device);
     this.#device = device;
     if (changed) { for (const listener of this.#listeners) listener(); }
@@ -44,8 +47,10 @@ export class OwnedDevice {
   }
 
   async #read(): Promise<void> {
+    const taken = this.#taken;
     try {
-      this.take((await this.rest.get(this.#id)).device);
+      const { device } = await this.rest.get(this.#id);
+      if (this.#taken === taken) this.take(device);
     } catch (error) {
       if (toClientError(error).code !== "not_found") return;
       // Nobody becomes an owner later.
