@@ -26,6 +26,7 @@ export function definitionRoutes(api: Api): void {
     access,
     params: z.object({ room: idSchema, id: idSchema }),
     responses: { 200: { description: "null: any command", schema: shown } },
+    errors: ["not_a_member"],
   }, async ({ context, principal, params: { room, id } }) => ({
     status: 200,
     body: { commands: await getDefinitionsIn(context.chat, principal, room, id) },

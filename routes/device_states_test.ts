@@ -138,3 +138,21 @@ testWith(serverService, "a socket hears what is wished for and what is reported"
   assertEquals([first!.desiredVersion, first!.delta], [desiredVersion, { on: true }]);
   assertEquals([second!.reported, second!.delta], [{ on: true }, {}]);
 });
+
+Deno.test(
+  "who only looks into a public room reads states, but not what its devices take",
+  strict,
+  async () => {
+    await using app = await testApp();
+    const [ada, eve] = [await app.register("ada"), await app.register("eve")];
+    const made = await app.request("POST", "/v1/devices", { ...ada, body: { name: "Pump" } });
+    const body = { name: "R", visibility: "public" };
+    const { id: room } = (await app.request("POST", "/v1/rooms", { ...ada, body })).body.room;
+    const { id } = made.body.device;
+    await app.request("PUT", `/v1/rooms/${room}/members/${id}`, { ...ada, body: {} });
+    const codes = ["", `/${id}/telemetry`, `/${id}/rules`, `/${id}/commands`].map(async (path) =>
+      (await app.request("GET", `/v1/rooms/${room}/devices${path}`, eve)).body.code ?? "ok"
+    );
+    assertEquals(await Promise.all(codes), ["ok", ...Array(3).fill("not_a_member")]);
+  },
+);

@@ -5,6 +5,7 @@ import type { PrincipalId, RoomId } from "../protocol.ts";
 import * as store from "../store/command_definitions.ts";
 import type { ChatContext } from "./context.ts";
 import { getDevice } from "./devices.ts";
+import { getRoom } from "./rooms.ts";
 
 /** What a device of `owner` takes; null: every command. Throws `not_found`. */
 export async function getDefinitions(
@@ -29,7 +30,7 @@ export async function setDefinitions(
   return definitions;
 }
 
-/** What a device takes, for members of a room that it is in. Throws `not_found`. */
+/** What a device takes, for members of a room that it is in. Throws `not_found`, `not_a_member`. */
 export async function getDefinitionsIn(
   context: ChatContext,
   member: Principal,
@@ -37,6 +38,9 @@ export async function getDefinitionsIn(
   device: PrincipalId,
 ): Promise<CommandDefinition[] | null> {
   const found = await store.readDefinitionsIn(context.db, room, device, member.id);
-  if (found === undefined) throw new ConfabError("not_found");
+  if (found === undefined) {
+    const seen = await getRoom(context, member, room);
+    throw new ConfabError("role" in seen ? "not_found" : "not_a_member");
+  }
   return found;
 }
