@@ -43,7 +43,7 @@ const LONGEST_MS = 300_000;
 /** Who has been good for so long begins anew. */
 const FORGIVEN_MS = 600_000;
 /** Borne is a quota beyond the quota, and at once as much as comes of it in so many seconds. */
-const BORNE_SECONDS = 4;
+const BORNE_SECONDS = 2;
 const TOLD: Rate = { perSecond: 10, burst: 50 };
 const MAX_DEVICES = 20_000;
 

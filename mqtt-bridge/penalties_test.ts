@@ -37,8 +37,8 @@ function offend(penalties: Penalties, device: string, count: number): number {
 Deno.test("a device that goes on is barred for twice as long each time", async () => {
   const { penalties, told, changed, lines, over } = alone({ provisioning: "dynsec", firstMs: 400 });
   const [device, other] = [newId(), newId()];
-  assertEquals(offend(penalties, device, 80), 50, "it is told of a part of it");
-  assert(!penalties.isBarred(device), "four seconds of twice the quota are borne");
+  assertEquals(offend(penalties, device, 40), 40, "it is told");
+  assert(!penalties.isBarred(device), "two seconds of twice the quota are borne");
   for (const ms of [400, 800]) {
     await until("it is barred", () => {
       offend(penalties, device, 10);
