@@ -106,7 +106,7 @@ function readLimits(limits: BridgeServices["config"]["limits"]): ReadLimits {
   };
 }
 
-/** Readings are counted for `/metrics`, which the role `web` shows when it is in this process. */
+/** Readings are counted for the `/metrics` of this process. */
 function telemetryOf({ config: { limits }, chat, metrics }: BridgeServices): TelemetryOptions {
   const stored = metrics.counter("confab_telemetry_readings_total", "Readings that were stored");
   const dropped = metrics.counter(
