@@ -36,7 +36,8 @@ function isStorableJson(value: unknown, depth = 0): boolean {
 
 /** A string of at most `max` characters that can be stored. */
 export function storableString(min: number, max: number) {
-  return z.string().min(min).max(max).refine(isStorable, "holds characters that cannot be stored");
+  const error = "holds characters that cannot be stored";
+  return z.string().min(min).max(max).refine(isStorable, { error, abort: true });
 }
 
 /** Digits that Postgres writes beyond those of JSON: its jsonb holds 1e300 with all its zeros. */
@@ -124,10 +125,10 @@ const VISIBLE = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u
 /** Names of people, devices and rooms. */
 export const nameSchema = storableString(1, SIZES.nameChars)
   .refine((name) => name.trim() === name && name !== "", "must not begin or end with space")
-  .refine(
-    (name) => !UNFIT_FOR_NAMES.test(name),
-    "must not hold control characters, or ones that turn the writing direction",
-  )
+  .refine((name) => !UNFIT_FOR_NAMES.test(name), {
+    error: "must not hold control characters, or ones that turn the writing direction",
+    abort: true,
+  })
   .refine((name) => VISIBLE.test(name), "must show something")
   .meta({
     description:
