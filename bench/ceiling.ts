@@ -33,6 +33,8 @@ async function takingEvents(context: BenchContext): Promise<Figure[]> {
     "load generator alone, events",
     () =>
       metered(pins, server, load, async () => {
+        // Or what is pushed comes before it is counted.
+        await load.ask({ do: "watch" });
         const [result] = await Promise.all([
           load.ask<Awaited>(job),
           server.ask({ frames, perFrame: PER_FRAME }),

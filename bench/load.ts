@@ -1,7 +1,7 @@
 /** The load generator: a program that answers the jobs below, see Program. */
 import type { DialectName } from "./dialects.ts";
 import { answerJobs } from "./lines.ts";
-import { type AwaitJob, awaitMessages } from "./load_await.ts";
+import { type AwaitJob, type WatchJob, watchMessages } from "./load_await.ts";
 import { floodBroker, type FloodJob } from "./load_flood.ts";
 import { type LoadDevice, MqttDevices, type MqttPaceJob, type MqttSendsJob } from "./load_mqtt.ts";
 import { overload, type OverloadJob } from "./load_overload.ts";
@@ -21,6 +21,7 @@ export type LoadJob =
   | { do: "tolerate" }
   | { do: "sit"; port: number; seats: Seat[] }
   | { do: "devices"; port: number; devices: LoadDevice[]; to: "receipts" | "events" }
+  | WatchJob
   | AwaitJob
   | SaturateJob
   | PaceJob
@@ -51,6 +52,7 @@ const riders = new StormClients(failed);
 const devices = new MqttDevices(failed);
 let receiving: Receiving = receivers;
 let sending: Sending = senders;
+let watched = watchMessages(receiving);
 
 await answerJobs(async (job: LoadJob) => {
   switch (job.do) {
@@ -72,8 +74,11 @@ await answerJobs(async (job: LoadJob) => {
     case "devices":
       receiving = devices;
       return await devices.connect(job.port, job.devices, job.to);
+    case "watch":
+      watched = watchMessages(receiving);
+      return;
     case "await":
-      return await awaitMessages(job, receiving);
+      return await watched(job);
     case "saturate":
       return await saturate(job, receiving, sending);
     case "pace":

@@ -1,7 +1,12 @@
 import type { Receiving } from "./receivers.ts";
 import { until } from "../testing/until.ts";
 
-/** Waits until every receiver has got so many messages more. */
+/** Counts what comes from now on. */
+export interface WatchJob {
+  do: "watch";
+}
+
+/** Waits until every receiver has got so many messages since the last `watch`. */
 export interface AwaitJob {
   do: "await";
   messages: number;
@@ -13,11 +18,8 @@ export interface Awaited {
   ms: number;
 }
 
-/** Does so, for a minute at most. */
-export async function awaitMessages(
-  { messages }: AwaitJob,
-  receivers: Receiving,
-): Promise<Awaited> {
+/** Starts to count; the result waits for what is to come, for a minute at most. */
+export function watchMessages(receivers: Receiving): (job: AwaitJob) => Promise<Awaited> {
   const before = receivers.delivered;
   let first = NaN;
   let last = NaN;
@@ -25,8 +27,10 @@ export async function awaitMessages(
     last = performance.now();
     if (Number.isNaN(first)) first = last;
   };
-  const expected = messages * receivers.size;
-  await until("everything came", () => receivers.delivered - before >= expected, 60_000);
-  receivers.onEvents = () => {};
-  return { delivered: expected, ms: last - first };
+  return async ({ messages }) => {
+    const expected = messages * receivers.size;
+    await until("everything came", () => receivers.delivered - before >= expected, 60_000);
+    receivers.onEvents = () => {};
+    return { delivered: expected, ms: last - first };
+  };
 }

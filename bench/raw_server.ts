@@ -53,8 +53,8 @@ async function push({ frames, perFrame }: PushJob): Promise<void> {
 async function serve(conn: Deno.TcpConn): Promise<void> {
   const buffer = new Uint8Array(65536);
   await conn.read(buffer); // the request, which a test client sends at once
-  await write(conn, SWITCH);
   conns.add(conn);
+  await write(conn, SWITCH);
   let answers: string[] = [];
   const reader = new FrameReader((_, payload) => {
     const id = /"id":"([^"]+)"/.exec(decoder.decode(payload))?.[1];
