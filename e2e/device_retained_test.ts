@@ -6,7 +6,7 @@ import { deleteDevice, disableDevice } from "../lib/chat/devices.ts";
 import { removeMember, setMember } from "../lib/chat/members.ts";
 import { createRoom } from "../lib/chat/rooms.ts";
 import { newId } from "../lib/ids.ts";
-import { brokerKinds, passwordOf } from "../testing/mqtt_broker.ts";
+import { brokerKinds } from "../testing/mqtt_broker.ts";
 import { TestDevice } from "../testing/mqtt_device.ts";
 import { MqttScene, topics } from "../testing/mqtt_scene.ts";
 import { testWith } from "../testing/services.ts";
@@ -28,18 +28,13 @@ async function retainedOf(scene: MqttScene, device: string, reader: TestDevice):
 }
 
 /** The topics of which the broker holds what devices have said, as a bridge is shown them. */
-async function keptOf(scene: MqttScene): Promise<string[]> {
+async function keptOf(scene: MqttScene, fencer: Principal): Promise<string[]> {
   await using reader = await TestDevice.connect({
     ...scene.broker.bridge,
     clientId: "confab-bridge-8",
   });
-  const fence = topics.status(await scene.broker.addDevice());
-  const [, device = ""] = fence.split("/d/");
-  await using last = await TestDevice.connect({
-    url: scene.broker.url,
-    username: device.split("/")[0]!,
-    password: passwordOf(device.split("/")[0]!),
-  });
+  const fence = topics.status(fencer.id);
+  await using last = await scene.connect(fencer);
   await last.publish(fence, "fence", { retain: true });
   const { reported, status } = topics.inbound();
   await reader.subscribe(reported);
@@ -113,6 +108,7 @@ for (const kind of await brokerKinds()) {
       await using scene = await MqttScene.start(kind);
       const { chat: { chat }, owner, room } = scene;
       let bridge = await scene.bridge();
+      const fencer = await scene.device(false);
       const status = ({ id }: { id: string }) => topics.status(id);
       const reported = ({ id }: { id: string }) => topics.reported(id, room);
       for (const watched of [true, false]) {
@@ -129,20 +125,21 @@ for (const kind of await brokerKinds()) {
         await deleteDevice(chat, owner, deleted.id);
         await removeMember(chat, owner, room, removed.id);
         if (!watched) bridge = await scene.bridge();
+        else for (const { id } of [disabled, deleted]) bridge.revoked(id); // as the bus says
         const kept = [
           ...[status(removed), status(disabled), reported(disabled)],
           ...[status(stays), reported(stays)],
         ].sort();
         await until("only what is so is kept", async () => {
-          return JSON.stringify(await keptOf(scene)) === JSON.stringify(kept);
+          return JSON.stringify(await keptOf(scene, fencer)) === JSON.stringify(kept);
         });
         const { state } = (await bridgeStore(chat).states([{ room, device: stays.id }]))[0]!;
         assertEquals(state.reported, { on: true });
         for (const { id } of [removed, disabled, stays]) {
           await deleteDevice(chat, owner, id);
-          bridge.revoked(id); // as the bus says: of a disabled one the beacon shows nothing
+          bridge.revoked(id); // the same: of a disabled one the beacon shows nothing
         }
-        await until("nothing is kept", async () => (await keptOf(scene)).length === 0);
+        await until("nothing is kept", async () => (await keptOf(scene, fencer)).length === 0);
       }
     },
   );

@@ -222,7 +222,7 @@ Deno.test("RoomFeed cuts off no slow reader with what devices say", strict, asyn
   assertEquals(types(reader).filter((type) => type === "state").length, 101);
   slow.bufferedBytes = 100_000;
   feed.signal({ type: "state", device, reported, ...versions, delta: {} });
-  feed.flush();
+  await new Promise((resolve) => setTimeout(resolve));
   feed.close();
 });
 
