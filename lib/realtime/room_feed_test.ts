@@ -12,6 +12,11 @@ import { Turn } from "./turn.ts";
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 const READER: Principal = { id: "reader", kind: "user", role: "user", name: "Reader" };
 
+/** What waits for the next turn of the event loop is done. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
 /** A feed of "room" whose store holds the entries 1 to `stored()`. */
 function scene(stored: () => number, source: Partial<FeedSource> = {}) {
   let reads = 0;
@@ -222,8 +227,9 @@ Deno.test("RoomFeed cuts off no slow reader with what devices say", strict, asyn
   assertEquals(types(reader).filter((type) => type === "state").length, 101);
   slow.bufferedBytes = 100_000;
   feed.signal({ type: "state", device, reported, ...versions, delta: {} });
-  await new Promise((resolve) => setTimeout(resolve));
+  await turn();
   feed.close();
+  await turn();
 });
 
 Deno.test("RoomFeed with many subscribers gathers entries and loses none", strict, async () => {
@@ -238,11 +244,12 @@ Deno.test("RoomFeed with many subscribers gathers entries and loses none", stric
   subscription.begin(0, "member");
   for (const seq of range(1, 50)) {
     feed.entries([entry("room", seq)]);
-    await new Promise((resolve) => setTimeout(resolve));
+    await turn();
   }
   await until("everything has arrived", () => reader.seqs().length >= 50);
   assertEquals(reader.seqs(), range(1, 50));
   feed.close();
+  await turn();
 });
 
 Deno.test("RoomFeed that is closed while it gathers leaves no timer behind", strict, async () => {
@@ -256,6 +263,7 @@ Deno.test("RoomFeed that is closed while it gathers leaves no timer behind", str
   await until("the first has arrived", () => reader.seqs().length === 1);
   feed.entries([entry("room", 2)]);
   feed.close();
+  await turn();
 });
 
 /** Entries 1 to `count`, each with so many characters of text. */
