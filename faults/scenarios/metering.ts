@@ -56,7 +56,8 @@ export const lateWill: Scenario = {
     await stage.until("it is back", () => meter.record.births.length === 2 && meter.connected);
     meter.lateWill();
     await stage.until("the will is at the broker", () => meter.record.lateWills.length === 1);
-    await stage.pause(1000);
+    // So long a bridge may take to show it, if it counted.
+    await stage.pause(4000);
     await lookAtMeters(stage.looking, [meter], stage.world.now() + LOOK_MS);
   },
 };
