@@ -18,7 +18,9 @@ export function documentText(report: Report): string {
   const sections = report.sections.filter(({ figures }) => figures.length > 0).map((section) => {
     const images = charts.filter(({ section: name }) => name === section.name)
       .map(({ file, title }) => `![${title}](images/${file})`);
-    return [sectionTable(section), ...images].join("\n\n");
+    const { measured } = section;
+    const run = measured === undefined ? [] : [`\`\`\`text\n${measured}\n\`\`\``];
+    return [sectionTable(section), ...run, ...images].join("\n\n");
   });
   return [headerText(report), ...sections].join("\n\n");
 }

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { chartsOf } from "./charts.ts";
 import { DOCUMENT, documentText, FIGURES, IMAGES, withFigures } from "./documents.ts";
 import { figure } from "./figures.ts";
-import type { Report } from "./report.ts";
+import { renewed, type Report } from "./report.ts";
 
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 
@@ -50,6 +50,23 @@ Deno.test(
     assertMatch(svg, /prefers-color-scheme:dark/);
   },
 );
+
+Deno.test("a run of some sections renews these, and says that it was another run", strict, () => {
+  const section = (name: string, median: number) => ({
+    ...{ name, title: name },
+    figures: [figure("deliveries", "/s", [median])],
+  });
+  const of = (...sections: Report["sections"]): Report => ({ ...report, sections });
+  const before = of(section("a", 1), section("c", 1));
+  const now = { ...of(section("c", 2), section("b", 2)), command: "deno task bench --only c,b" };
+  const both = renewed(before, now, ["a", "b", "c"]);
+  const medians = both.sections.map(({ name, figures }) => `${name}${figures[0]!.median}`);
+  assertEquals([both.command, medians], [report.command, ["a1", "b2", "c2"]]);
+  assertEquals(both.sections.map(({ measured }) => measured !== undefined), [false, true, true]);
+  assertMatch(documentText(both), /Measured by deno task bench --only c,b \(/);
+  const all = of(section("a", 3), section("c", 3));
+  assertEquals(renewed(before, all, ["a", "c"]), all);
+});
 
 Deno.test("withFigures() replaces what stands between the markers alone", strict, async () => {
   const document = await Deno.readTextFile(DOCUMENT);

@@ -28,6 +28,8 @@ export interface Section {
   name: string;
   title: string;
   figures: Figure[];
+  /** The run that measured it, where that is another one than the report's. */
+  measured?: string;
 }
 
 /** The systems that are compared, and whether a message is stored before anybody gets it. */

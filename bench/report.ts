@@ -26,6 +26,23 @@ export interface Report {
   sections: Section[];
 }
 
+/**
+ * What is known after a run of some sections alone: theirs are new and say of which run they are, the
+ * others stay. `names` is the order of the sections.
+ */
+export function renewed(before: Report, now: Report, names: readonly string[]): Report {
+  const found = new Map(now.sections.map((section) => [section.name, section]));
+  if (before.sections.every(({ name }) => found.has(name))) return now;
+  const { command, minutes, machine: { date, load, kernel }, runs } = now;
+  const measured = `Measured by ${command} (${minutes} minutes)\n` +
+    `${date}, ${kernel}, load ${load} before the run, median of ${runs}`;
+  for (const section of found.values()) found.set(section.name, { ...section, measured });
+  const kept = before.sections.filter(({ name }) => !found.has(name));
+  const sections = [...kept, ...found.values()];
+  sections.sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
+  return { ...before, sections };
+}
+
 /** The report for people, as Markdown. */
 export function reportText(report: Report): string {
   return [headerText(report), ...report.sections.map(sectionTable)].join("\n\n");
