@@ -5,7 +5,7 @@ import type { CommandPlace } from "./command_block.ts";
 import { clockLabel, momentLabel } from "./day_label.ts";
 import { element } from "./element.ts";
 import { icon } from "./icon.ts";
-import type { IconName } from "./icon.ts";
+import { iconButton } from "./icon_button.ts";
 import { messageBody, messageLine } from "./message_body.ts";
 import { problemText } from "./problem_text.ts";
 import { ConfabClientError } from "../../lib/client/mod.ts";
@@ -66,8 +66,8 @@ export function messageRow(
     actions: place.own && !deleted
       ? [
         message.text !== undefined && command === undefined &&
-        action("Edit message", "edit", "edit-message", () => actions.edit(message)),
-        action("Delete message", "remove", "delete-message", () => actions.remove(message)),
+        iconButton("edit", "Edit message", "edit-message", () => actions.edit(message)),
+        iconButton("remove", "Delete message", "delete-message", () => actions.remove(message)),
       ]
       : [],
     title: momentLabel(at),
@@ -186,15 +186,4 @@ function quote(replied: Message): HTMLElement {
 function edited(at: string): HTMLElement {
   const title = `Edited ${momentLabel(new Date(at))}`;
   return element("span", { class: "edited", title, "data-testid": "edited" }, "edited");
-}
-
-function action(label: string, name: IconName, testid: string, run: () => void): HTMLElement {
-  return element("button", {
-    type: "button",
-    class: "button button-icon button-small",
-    "aria-label": label,
-    title: label,
-    "data-testid": testid,
-    onclick: run,
-  }, icon(name));
 }
